@@ -1,0 +1,230 @@
+"""The wiring diagram: reads from top to bottom like a picture of the architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra import manifests, names
+from infra.components.cloudnative_pg import CloudNativePg
+from infra.components.load_balancer import LoadBalancer
+from infra.components.namespace import RestrictedNamespace
+from infra.components.placement import Placement
+from infra.components.postgres_cluster import PostgresCluster
+from infra.components.schema_job import SchemaJob
+from infra.components.server_config import ServerConfig
+from infra.components.temporal_service import TemporalService
+from infra.components.temporal_ui import TemporalUi
+from infra.components.tenant_reconcile_job import TenantReconcileJob
+from infra.components.worker_pool import WorkerEnvironment, WorkerPool
+from infra.images import reference
+from infra.outputs import Outputs
+from infra.rendering.dynamic_config import render_dynamic_config
+from infra.rendering.haproxy import render_haproxy
+from infra.rendering.temporal_config import render_temporal_config
+from infra.rendering.ui_config import render_ui_config
+from infra.report import outputs_of
+from infra.services import BALANCER_PORT, SERVICES
+from infra.settings import Settings
+from infra.stores import Stores, stores_of
+from worker.release import image_tag
+from worker.tenancy import SHARED_POOL
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is deployed besides configuration: read from disk once, before anything is declared."""
+
+    worker_tag: str
+    """Tag of the worker's image."""
+    operator_manifest: Sequence[Mapping[str, Any]]
+    """Objects of CloudNativePG's release manifest; empty where the operator is not ours to install."""
+
+    @classmethod
+    def read(cls, settings: Settings) -> Release:
+        """Read it.
+
+        Raises:
+            ManifestError: When the operator's manifest is not in the cache.
+            ReleaseError: When the worker's sources are not there.
+        """
+        needs_operator = settings.operators.install and settings.persistence.postgres is not None
+        return cls(
+            worker_tag=settings.images.worker.tag or image_tag(),
+            operator_manifest=manifests.load(manifests.CLOUDNATIVE_PG) if needs_operator else (),
+        )
+
+
+def deploy(settings: Settings, release: Release) -> Outputs:
+    """Declare a whole stack.
+
+    Args:
+        settings: What the stack decides.
+        release: What is deployed.
+
+    Returns:
+        What others need to know of the running stack.
+    """
+    stack = Stack(settings, release)
+    ground = stack.ground()
+    stores, database = stores_of(settings), stack.database(ground)
+    schema = stack.schema(stores, [*ground, *database])
+    servers = stack.servers(stores, schema)
+    balancer = stack.balancer(servers)
+    tenants = stack.tenants(balancer)
+    stack.worker_pools(tenants)
+    ui = stack.ui(balancer)
+    return outputs_of(settings, balancer.address, ui.url, stack.worker_image)
+
+
+class Stack:
+    """One method per part of the picture; each says what it waits for."""
+
+    def __init__(self, settings: Settings, release: Release) -> None:
+        self._settings = settings
+        self._release = release
+        self._placement = Placement.of(settings)
+        # In place: by default a changed ConfigMap is deleted and made anew, and pods that start in between fail.
+        self._provider = k8s.Provider(
+            "cluster", context=settings.cluster.context, enable_config_map_mutable=True
+        )
+        self.worker_image = reference(settings.images.worker, release.worker_tag)
+
+    def _after(self, *resources: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(provider=self._provider, depends_on=list(resources))
+
+    def ground(self) -> list[pulumi.Resource]:
+        """Declare the namespace that everything stands on."""
+        namespace = RestrictedNamespace(
+            self._settings.cluster.namespace,
+            is_drill_allowed=self._settings.drills.is_allowed,
+            is_protected=self._settings.protection.is_enabled,
+            opts=self._after(),
+        )
+        return [namespace.namespace]
+
+    def database(self, ground: list[pulumi.Resource]) -> list[pulumi.Resource]:
+        """Declare PostgreSQL and its operator, unless somebody else runs the stores."""
+        settings, postgres = self._settings, self._settings.persistence.postgres
+        if postgres is None:
+            return []
+        operator: list[pulumi.Resource] = []
+        if settings.operators.install:
+            operator = CloudNativePg(
+                "cloudnative-pg",
+                manifest=self._release.operator_manifest,
+                image=reference(settings.images.cloudnative_pg),
+                placement=self._placement,
+                is_protected=settings.protection.is_enabled,
+                opts=self._after(),
+            ).resources
+        return PostgresCluster(
+            "database",
+            settings=postgres,
+            image=reference(settings.images.postgresql),
+            pooler_image=reference(settings.images.pgbouncer),
+            storage_class=settings.cluster.storage_class,
+            placement=self._placement,
+            is_protected=settings.protection.is_enabled,
+            opts=self._after(*ground, *operator),
+        ).resources
+
+    def schema(self, stores: Stores, database: list[pulumi.Resource]) -> list[pulumi.Resource]:
+        """Declare the schema job: no server starts before it has succeeded."""
+        image = reference(self._settings.images.temporal_admin_tools)
+        return [
+            SchemaJob(
+                "schema", stores=stores, image=image, placement=self._placement, opts=self._after(*database)
+            ).job
+        ]
+
+    def servers(self, stores: Stores, schema: list[pulumi.Resource]) -> list[pulumi.Resource]:
+        """Declare the four Temporal services and their configuration."""
+        temporal = self._settings.temporal
+        config = ServerConfig(
+            "server-config",
+            static=render_temporal_config(stores, temporal.history_shards),
+            dynamic=render_dynamic_config(len(self._settings.tenants), temporal.dynamic_config),
+            history_shards=temporal.history_shards,
+            placement=self._placement,
+            opts=self._after(*schema),
+        )
+        found: list[pulumi.Resource] = []
+        for spec in SERVICES:
+            service = TemporalService(
+                spec,
+                settings=getattr(temporal, spec.name),
+                image=reference(self._settings.images.temporal_server),
+                stores=stores,
+                static_config=config.static_text,
+                placement=self._placement,
+                opts=self._after(*schema, *config.resources),
+            )
+            found += service.resources
+        return found
+
+    def balancer(self, servers: list[pulumi.Resource]) -> LoadBalancer:
+        """Declare what clients connect to."""
+        settings = self._settings
+        frontends = names.host(
+            names.server("frontend"), settings.cluster.namespace, settings.cluster.dns_domain
+        )
+        return LoadBalancer(
+            "load-balancer",
+            settings=settings.load_balancer,
+            image=reference(settings.images.haproxy),
+            config=render_haproxy(frontends, settings.temporal.frontend.replicas),
+            placement=self._placement,
+            opts=self._after(*servers),
+        )
+
+    def tenants(self, balancer: LoadBalancer) -> list[pulumi.Resource]:
+        """Declare the tenants' namespaces and search attributes in Temporal."""
+        return TenantReconcileJob(
+            "tenants",
+            tenants=self._settings.tenants_file().to_json(),
+            image=self.worker_image,
+            worker_environment=self._worker_environment(),
+            placement=self._placement,
+            opts=self._after(*balancer.resources),
+        ).resources
+
+    def worker_pools(self, tenants: list[pulumi.Resource]) -> None:
+        """Declare the shared pool, and one for each tenant with workers of its own."""
+        own = sorted({tenant.worker_pool for tenant in self._settings.tenants} - {SHARED_POOL})
+        for pool in (SHARED_POOL, *own):
+            WorkerPool(
+                pool,
+                settings=self._settings.workers,
+                image=self.worker_image,
+                worker_environment=self._worker_environment(),
+                placement=self._placement,
+                opts=self._after(*tenants),
+            )
+
+    def ui(self, balancer: LoadBalancer) -> TemporalUi:
+        """Declare the web interface."""
+        settings = self._settings
+        host = names.host(names.ADDRESS_SERVICE, settings.cluster.namespace, settings.cluster.dns_domain)
+        return TemporalUi(
+            "ui",
+            settings=settings.ui,
+            image=reference(settings.images.temporal_ui),
+            config=render_ui_config(f"{host}:{BALANCER_PORT}", settings.temporal.shared_namespace),
+            placement=self._placement,
+            opts=self._after(*balancer.resources),
+        )
+
+    def _worker_environment(self) -> WorkerEnvironment:
+        settings = self._settings
+        direct = names.host(names.DIRECT_SERVICE, settings.cluster.namespace, settings.cluster.dns_domain)
+        return WorkerEnvironment(
+            temporal_address=f"{direct}:{BALANCER_PORT}",
+            temporal_namespace=settings.temporal.shared_namespace,
+            routers_url=settings.workers.routers_url,
+            graceful_shutdown_seconds=settings.workers.graceful_shutdown_seconds,
+        )

@@ -1,0 +1,78 @@
+"""From settings to the stack's outputs: what should be running, and where. Pure but for two addresses."""
+
+from __future__ import annotations
+
+import pulumi
+
+from infra import names
+from infra.images import records, reference
+from infra.labels import selector_text
+from infra.outputs import ComponentOutput, Outputs, Survives, TenantOutput
+from infra.services import BALANCER_PORT, SERVICES
+from infra.settings import Settings
+from worker.tenancy import SHARED_POOL
+
+
+def outputs_of(
+    settings: Settings, frontend_address: pulumi.Output[str], ui_url: pulumi.Output[str], worker_image: str
+) -> Outputs:
+    """Return the outputs of a stack."""
+    direct = names.host(names.DIRECT_SERVICE, settings.cluster.namespace, settings.cluster.dns_domain)
+    file = settings.tenants_file()
+    return Outputs(
+        kubernetes_namespace=settings.cluster.namespace,
+        frontend_address=frontend_address,
+        frontend_headless_address=f"{direct}:{BALANCER_PORT}",
+        ui_url=ui_url,
+        temporal_namespaces=[namespace.name for namespace in file.all_namespaces()],
+        tenants={
+            tenant.name: TenantOutput(
+                strategy=str(tenant.strategy),
+                namespace=file.namespace_of(tenant),
+                task_queue=tenant.task_queue,
+            )
+            for tenant in settings.tenants
+        },
+        persistence={"kind": settings.persistence.kind, "survives": survives(settings)},
+        zones=list(settings.cluster.zones),
+        components=components(settings),
+        versions={
+            name: reference(image) if name != "worker" else worker_image
+            for name, image in records(settings.images).items()
+        },
+        is_drill_allowed=settings.drills.is_allowed,
+    )
+
+
+def survives(settings: Settings) -> Survives:
+    """Return what the stores may lose and still take writes, none of them lost.
+
+    A commit needs the primary and one synchronous standby: of n instances, n - 2 may be gone.
+    """
+    postgres = settings.persistence.postgres
+    if postgres is None:
+        return Survives(zones=None, instances=None)
+    return Survives(zones=1, instances=postgres.instances - 2)
+
+
+def components(settings: Settings) -> dict[str, ComponentOutput]:
+    """Return what should be running, by the name of its pods."""
+    replicas = {names.server(spec.name): getattr(settings.temporal, spec.name).replicas for spec in SERVICES}
+    replicas |= {names.BALANCER: settings.load_balancer.replicas, names.UI: settings.ui.replicas}
+    pools = {SHARED_POOL, *(tenant.worker_pool for tenant in settings.tenants)}
+    replicas |= {names.pool(pool): settings.workers.replicas for pool in sorted(pools)}
+    found = {name: _component(selector_text(name), count, settings) for name, count in replicas.items()}
+    if postgres := settings.persistence.postgres:
+        found[names.POSTGRES] = _component(
+            f"cnpg.io/cluster={names.POSTGRES},cnpg.io/podRole=instance", postgres.instances, settings
+        )
+        found[names.POOLER] = _component(
+            f"cnpg.io/poolerName={names.POOLER}", postgres.pooler.instances, settings
+        )
+    return found
+
+
+def _component(selector: str, replicas: int, settings: Settings) -> ComponentOutput:
+    return ComponentOutput(
+        selector=selector, replicas=replicas, zones=min(replicas, len(settings.cluster.zones))
+    )

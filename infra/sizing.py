@@ -1,0 +1,96 @@
+"""Arithmetic on settings: database connections, memory, what a stack survives. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from infra.settings import Settings
+
+_RESERVED_CONNECTIONS = 20
+"""PostgreSQL connections that are not Temporal's: superuser, instance managers, schema job, a person."""
+
+_DATABASES = 2
+"""Default and visibility."""
+
+_GO_SHARE = 0.9
+"""Part of the memory limit that Go's collector aims for; the rest is stacks and what it does not count."""
+
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Database connections that a stack can open at most."""
+
+    clients: int
+    """From Temporal's pods, to both stores together."""
+    servers: int
+    """From the poolers to PostgreSQL."""
+
+
+def server_pods(settings: Settings) -> int:
+    """Return the number of Temporal server pods, one more per service while a rollout runs."""
+    services = (
+        settings.temporal.frontend,
+        settings.temporal.history,
+        settings.temporal.matching,
+        settings.temporal.worker,
+    )
+    return sum(service.replicas + 1 for service in services)
+
+
+def connections(settings: Settings) -> Connections:
+    """Return how many database connections the stack opens at most."""
+    per_pod = settings.persistence.connections.default + settings.persistence.connections.visibility
+    pooler = settings.persistence.postgres.pooler if settings.persistence.postgres else None
+    return Connections(
+        clients=server_pods(settings) * per_pod,
+        # A rollout of the pooler runs one pod more, too.
+        servers=(pooler.instances + 1) * pooler.pool_size * _DATABASES if pooler else 0,
+    )
+
+
+def problems(settings: Settings) -> list[str]:
+    """Return one line for each number that does not fit another."""
+    postgres = settings.persistence.postgres
+    if postgres is None:
+        return []
+    need = connections(settings)
+    found: list[str] = []
+    available = postgres.max_connections - _RESERVED_CONNECTIONS
+    if need.servers > available:
+        found.append(
+            f"persistence.postgres.max_connections: {postgres.max_connections} is too few: the poolers open up to "
+            f"{need.servers} and {_RESERVED_CONNECTIONS} are kept free: "
+            f"at least {need.servers + _RESERVED_CONNECTIONS}"
+        )
+    if need.clients > postgres.pooler.max_client_connections:
+        found.append(
+            "persistence.postgres.pooler.max_client_connections: "
+            f"{postgres.pooler.max_client_connections} is too few: one pooler alone must hold all "
+            f"{need.clients} connections of Temporal"
+        )
+    return found
+
+
+def quantity_bytes(quantity: str) -> int:
+    """Return a Kubernetes memory quantity in bytes.
+
+    Raises:
+        ValueError: When it is no such quantity.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(k|M|G|T|Ki|Mi|Gi|Ti)?", quantity)
+    if match is None:
+        raise ValueError(f"{quantity!r} is no memory quantity: a number and Ki, Mi, Gi or Ti")
+    return int(float(match.group(1)) * _UNITS[match.group(2) or ""])
+
+
+def go_memory_limit(quantity: str) -> str:
+    """Return the soft memory limit of a Go program for a container's memory limit, as GOMEMLIMIT takes it."""
+    return f"{int(quantity_bytes(quantity) * _GO_SHARE) // 2**20}MiB"

@@ -1,0 +1,192 @@
+"""The lab's command line: arguments in, one call, text or JSON out. What a command does is elsewhere.
+
+Exit codes: 0 done, 1 the answer is no (`status` of a lab that is not up), 2 a problem that the message
+names, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab import environment, toolchain
+from lab.cluster import faults, guests, lifecycle, requirements
+from lab.cluster.layout import NODES, Node, node_in
+from lab.cluster.state import State
+from lab.errors import LabError
+from lab.images import cli as images_cli
+from lab.progress import Steps
+from lab.toolchain import cli as toolchain_cli
+
+SHELL_TOOLS = ("kubectl", "pulumi", "pulumi-language-python", "temporal-server")
+"""What `env` puts on PATH."""
+
+Command = Callable[[State, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        return args.run(State(), args)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lab: interrupted; the next `up` repairs what is half done", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab", description=__doc__.splitlines()[0] if __doc__ else None
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        command.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+        return command
+
+    add("up", _up, "bring the cluster up, or repair it")
+    add("status", _status, "show machines, zones and readiness; exit code 1 unless everything is up")
+    add("env", _env, "print the environment for kubectl and pulumi, to be evaluated by a shell")
+    add("down", _down, "remove the cluster and everything it left on this machine")
+    logs = add("logs", _logs, "print the last lines of a machine's logs")
+    logs.add_argument("node", metavar="NODE", help="node-a, node-b, node-c, control, or a guest's name")
+    logs.add_argument("--lines", type=int, default=40, metavar="N", help="lines of each log (default 40)")
+    off = add("power-off", _power_off, "cut the power of a zone: processes die, nothing answers any more")
+    on = add("power-on", _power_on, "power a zone on and wait until its node is Ready")
+    for fault in (off, on):
+        fault.add_argument("zone", metavar="ZONE", help=", ".join(node.zone for node in NODES))
+    off.add_argument(
+        "--for", dest="seconds", type=float, metavar="SECONDS", help="power on again after this time"
+    )
+    add("heal", _heal, "undo every fault")
+    outside = add("outside", _outside, "run a long-lived process on the host outside the zones (172.30.0.20)")
+    outside.add_argument("action", choices=("start", "stop"))
+    outside.add_argument("name", metavar="NAME")
+    outside.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    toolchain_cli.add_arguments(add("toolchain", toolchain_cli.run, "find, build or install the tools"))
+    images_cli.add_arguments(
+        add("image", images_cli.run, "write the worker's image as an OCI archive, push it")
+    )
+    return parser
+
+
+def _up(state: State, args: argparse.Namespace) -> int:
+    with state.lock():
+        requirements.check_root()
+        lifecycle.up(state, Steps(quiet=args.json))
+        environment.ensure_pulumi(state)
+        toolchain.ensure(SHELL_TOOLS)
+    return _status(state, args)
+
+
+def _down(state: State, args: argparse.Namespace) -> int:
+    with state.lock():
+        lifecycle.down(state, Steps(quiet=args.json))
+    _print(args, {"is_up": False}, "the lab is down")
+    return 0
+
+
+def _status(state: State, args: argparse.Namespace) -> int:
+    status = lifecycle.status(state)
+    lines = [f"API server: {status['api']}   checkout: {status['checkout'] or '-'}"]
+    lines += [
+        "{zone}  {node}  {address}  power {power}  link {link}  ready {ready}".format(**row)
+        for row in status["nodes"]
+    ]
+    lines.append(f"outside the zones: {', '.join(status['guests']) or '-'}")
+    _print(args, status, "\n".join(lines))
+    return 0 if status["is_up"] else 1
+
+
+def _env(state: State, args: argparse.Namespace) -> int:
+    variables = environment.variables(state, toolchain.ensure(SHELL_TOOLS))
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    _print(args, variables, "\n".join(lines))
+    return 0
+
+
+def _logs(state: State, args: argparse.Namespace) -> int:
+    folders = [state.root / "machines" / args.node, state.guest(args.node)]
+    files = [
+        file
+        for folder in folders
+        for file in (folder / "console.log", *sorted((folder / "logs").glob("*.log")))
+    ]
+    files = [file for file in files if file.exists()]
+    if not files:
+        raise LabError(
+            f"node: {args.node!r} has no logs; nodes are {', '.join(node.name for node in NODES)}, control"
+        )
+    texts = {file.stem: _tail(file, args.lines) for file in files}
+    _print(args, texts, "\n".join(f"==> {name}\n{text}" for name, text in texts.items()))
+    return 0
+
+
+def _tail(file: Path, lines: int) -> str:
+    return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _power_off(state: State, args: argparse.Namespace) -> int:
+    node = _zone(args.zone)
+    with state.lock():
+        state.claim()
+        faults.power_off(state, node, args.seconds)
+    _print(args, {"zone": node.zone, "power": "off"}, f"{node.zone} is off")
+    return 0
+
+
+def _power_on(state: State, args: argparse.Namespace) -> int:
+    node = _zone(args.zone)
+    with state.lock():
+        state.claim()
+        faults.power_on(state, node)
+    _print(args, {"zone": node.zone, "power": "on"}, f"{node.zone} is on and {node.name} is Ready")
+    return 0
+
+
+def _heal(state: State, args: argparse.Namespace) -> int:
+    with state.lock():
+        state.claim()
+        faults.heal(state)
+    _print(args, {"healed": True}, "every zone is on")
+    return 0
+
+
+def _outside(state: State, args: argparse.Namespace) -> int:
+    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    if args.action == "start" and not command:
+        raise LabError("outside start: name the command after --")
+    with state.lock():
+        state.claim()
+        if args.action == "stop":
+            guests.stop(state, args.name)
+            _print(args, {"name": args.name, "running": False}, f"{args.name} is stopped")
+        else:
+            log = guests.start(state, args.name, command)
+            _print(
+                args,
+                {"name": args.name, "running": True, "log": str(log)},
+                f"{args.name} runs; its log is {log}",
+            )
+    return 0
+
+
+def _zone(name: str) -> Node:
+    try:
+        return node_in(name)
+    except KeyError as error:
+        raise LabError(error.args[0]) from None
+
+
+def _print(args: argparse.Namespace, value: dict[str, Any], text: str) -> None:
+    print(json.dumps(value, indent=1) if args.json else text)

@@ -1,0 +1,49 @@
+"""Runs the plugin as the Pulumi CLI expects: the port on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from typing import cast
+
+import grpc.aio
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
+
+from lab.provider.servicer import Engine, Servicer
+
+MAX_MESSAGE_BYTES = 400 << 20
+"""The engine's own limit. Source: rpcutil.GrpcChannelOptions of pulumi/pulumi, v3."""
+
+
+async def serve(engine_address: str) -> None:
+    """Serve until the engine ends the process.
+
+    Args:
+        engine_address: `host:port` of the engine, empty for none.
+    """
+    limits = [
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ]
+    server = grpc.aio.server(options=limits)
+    engine: Engine | None = None
+    if engine_address:
+        engine = cast("Engine", engine_pb2_grpc.EngineStub(grpc.aio.insecure_channel(engine_address)))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    # Ctrl-C reaches the whole process group; the engine then says Cancel, and ends us when it is done.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+    print(port, flush=True)
+    await server.wait_for_termination()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the plugin; the first argument that is no option is the engine's address."""
+    asyncio.run(serve(next((argument for argument in arguments if not argument.startswith("-")), "")))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

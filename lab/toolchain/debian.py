@@ -1,0 +1,69 @@
+"""Installing Debian packages, without starting the services that come with them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import paths
+from lab.toolchain import run
+
+_LISTS = Path("/var/lib/apt/lists")
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_STALE_SECONDS = 24 * 3600
+
+
+def command(packages: Sequence[str]) -> str:
+    """Return the command a person would type to install `packages`."""
+    return f"apt-get install -y --no-install-recommends {' '.join(packages)}"
+
+
+def obstacle(packages: Sequence[str]) -> str | None:
+    """Say in one line why `packages` cannot be installed here, or None when they can."""
+    if not shutil.which("apt-get"):
+        return (
+            f"missing on this machine: {', '.join(packages)} (Debian's names); there is no apt-get here, "
+            f"so install the same programs yourself; on Debian the command is: {command(packages)}"
+        )
+    if os.geteuid() != 0:
+        return (
+            f"missing on this machine: {', '.join(packages)}; as root: apt-get update && {command(packages)}"
+        )
+    return None
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install packages as they are in the machine's own sources.
+
+    Raises:
+        LabError: apt-get failed.
+    """
+    logs = paths.cache_dir() / "logs"
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    if _are_lists_stale(time.time()):
+        run.logged(["apt-get", "update"], logs / "apt-update.log", env=environment)
+    with _services_stay_down():
+        run.logged(command(packages).split(), logs / "apt-install.log", env=environment)
+
+
+def _are_lists_stale(now: float) -> bool:
+    lists = [entry for entry in _LISTS.glob("*Packages*") if entry.is_file()]
+    return not lists or now - max(entry.stat().st_mtime for entry in (*lists, _LISTS)) > _STALE_SECONDS
+
+
+@contextmanager
+def _services_stay_down() -> Iterator[None]:
+    """Have packages' scripts start nothing: the lab runs its own etcd and containerd."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink(missing_ok=True)

@@ -1,0 +1,146 @@
+"""What the failover tests share: many deployments at once, killing a container's process, waiting until all is well."""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from tests.live.conftest import Kubectl, wait_until
+from worker import client as worker_client
+from worker.models import DeploymentRequest, Phase
+from worker.simulator.client import SimulatorClient, tally
+from worker.starter import Started, result_of, start_deployment
+from worker.tenancy import Tenant
+
+TEMPLATE = "hostname $hostname\nntp server 192.0.2.123\n"
+
+
+@dataclass
+class Fleet:
+    """Deployments under way, one per router, spread over the tenants."""
+
+    client: Client
+    routers: SimulatorClient
+    run: str = field(default_factory=lambda: secrets.token_hex(3))
+    started: list[Started] = field(default_factory=list)
+
+    async def start(self, tenants: dict[str, dict], count: int, latency_seconds: float) -> None:
+        """Start `count` deployments, each of whose calls to its router takes `latency_seconds`."""
+
+        async def one(index: int) -> Started:
+            name = sorted(tenants)[index % len(tenants)]
+            router = f"r{index}-{self.run}"
+            await self.routers.put_router(router, name, latency_seconds=latency_seconds)
+            request = DeploymentRequest(
+                name, router, "lab", f"drill-{self.run}", TEMPLATE, {"hostname": router}
+            )
+            return await start_deployment(self.client, Tenant(name, tenants[name]["strategy"]), request)
+
+        self.started = await asyncio.gather(*(one(index) for index in range(count)))
+
+    async def open_count(self) -> int:
+        """Return how many are open, by the authoritative store and not by visibility."""
+        states = await asyncio.gather(*(one.handle.describe() for one in self.started))
+        return sum(state.status == WorkflowExecutionStatus.RUNNING for state in states)
+
+    async def phases(self) -> list[Phase]:
+        """Wait for every deployment and return how each ended."""
+        results = await asyncio.gather(*(result_of(one.handle) for one in self.started))
+        return [result.phase for result in results]
+
+    async def applied(self) -> list[int]:
+        """Return how often the ledger shows each deployment's change applied."""
+        return [tally(await self.routers.ledger(f"{one.handle.id}/")).applied for one in self.started]
+
+
+class Connected:
+    """A fleet connected to one address of the load balancer, and to the routers; an async context manager."""
+
+    def __init__(self, address: str, namespace: str, routers_url: str) -> None:
+        self._address, self._namespace, self._routers_url = address, namespace, routers_url
+
+    async def __aenter__(self) -> Fleet:
+        self._session = aiohttp.ClientSession()
+        environment = {"TEMPORAL_ADDRESS": self._address}
+        client = await worker_client.connect(environment, namespace=self._namespace)
+        return Fleet(client, SimulatorClient(self._session, self._routers_url))
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+
+def pods(kubectl: Kubectl, namespace: str, selector: str) -> list[dict]:
+    return kubectl.get("pods", "-n", namespace, "-l", selector)["items"]
+
+
+def routers_url(kubectl: Kubectl, namespace: str) -> str:
+    """Return where the routers are, as the workers are told."""
+    (deployment,) = [
+        d
+        for d in kubectl.get("deployments", "-n", namespace)["items"]
+        if d["metadata"]["name"] == "worker-shared"
+    ]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    return next(e["value"] for e in container["env"] if e["name"] == "ROUTERFLEET_ROUTERS_URL")
+
+
+def kill_container(pod: dict, program: str) -> None:
+    """SIGKILL the process `program` of a pod, as the kernel's out-of-memory killer would."""
+    uid = pod["metadata"]["uid"]
+    for proc in Path("/proc").glob("[0-9]*"):
+        try:
+            inside = re.search(rf"pod{uid}\b", (proc / "cgroup").read_text())
+            name = (proc / "comm").read_text().strip()
+        except OSError:
+            continue
+        if inside and name == program[:15]:
+            os.kill(int(proc.name), signal.SIGKILL)
+            return
+    raise AssertionError(f"pod {pod['metadata']['name']} has no process {program}")
+
+
+def not_ready(kubectl: Kubectl) -> list[str]:
+    """Return every pod that should run and is not Ready, and every workload that lacks replicas."""
+    late = []
+    for pod in kubectl.get("pods", "-A")["items"]:
+        if any(o["kind"] == "Job" for o in pod["metadata"].get("ownerReferences", [])):
+            continue
+        ready = [c["status"] for c in pod["status"].get("conditions", []) if c["type"] == "Ready"]
+        if ready != ["True"] or pod["metadata"].get("deletionTimestamp"):
+            late.append(pod["metadata"]["name"])
+    late += [
+        item["metadata"]["name"]
+        for kind in ("deployments", "statefulsets")
+        for item in kubectl.get(kind, "-A")["items"]
+        if item["status"].get("readyReplicas", 0) != item["spec"]["replicas"]
+    ]
+    late += [
+        f"postgresql {cluster['metadata']['name']}: {cluster['status'].get('phase')}"
+        for cluster in kubectl.get("clusters.postgresql.cnpg.io", "-A")["items"]
+        if cluster["status"].get("readyInstances") != cluster["spec"]["instances"]
+    ]
+    return late
+
+
+def wait_all_ready(kubectl: Kubectl, seconds: float) -> float:
+    """Wait until everything is Ready without a hand on it; returns how long that took."""
+    start = time.monotonic()
+    wait_until(lambda: not not_ready(kubectl), f"everything Ready; late: {not_ready(kubectl)}", seconds)
+    return time.monotonic() - start
+
+
+def report(capsys, name: str, **figures: object) -> None:
+    """Show the figures of a test that passed, and keep them below build/."""
+    folder = Path(__file__).resolve().parents[2] / "build" / "live"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(figures, indent=1))
+    with capsys.disabled():
+        print(f"\n{name}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))

@@ -1,0 +1,131 @@
+"""Records the histories that `test_replay` replays: `.venv/bin/python -m tests.worker.record_histories`.
+
+Run it when a workflow has changed on purpose and no deployment of the old kind can be open any more; look
+at the difference before keeping it. It starts a dev server and a simulator of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import aiohttp
+from aiohttp.test_utils import TestServer
+from temporalio.client import Client, WorkflowFailureError
+
+from tests.worker.conftest import running, wait_for_port
+from tests.worker.support import Bench, MeddledDriver, eventually
+from worker.activities.router_activities import RouterActivities
+from worker.demo.embedded import dev_server_binary, free_port
+from worker.models import Phase
+from worker.namespaces import reconcile_all
+from worker.pool import WorkerPool, lanes
+from worker.simulator.client import SimulatorClient
+from worker.simulator.service import Service
+from worker.simulator.store import Fault, Store
+from worker.starter import Started, result_of
+from worker.tenancy import Namespace, Tenant, TenantsFile
+from worker.workflows.router_deployment import RouterDeployment
+
+HISTORIES = Path(__file__).parent.parent / "histories"
+
+_TENANTS = TenantsFile("production", (Namespace("production"),), (Tenant("chogar"),))
+
+
+async def _deployed(bench: Bench) -> Started:
+    return await bench.start(await bench.router())
+
+
+async def _unchanged(bench: Bench) -> Started:
+    return await bench.start(await bench.router(), variables={"name": "old"})
+
+
+async def _refused(bench: Bench) -> Started:
+    return await bench.start(await bench.router(), variables={})
+
+
+async def _rolled_back(bench: Bench) -> Started:
+    router = await bench.router()
+    await bench.routers.set_fault(router, Fault.REFUSE_VERIFY)
+    return await bench.start(router)
+
+
+async def _rollback_failed(bench: Bench) -> Started:
+    router = await bench.router()
+    bench.driver.before_check.add(router)
+    return await bench.start(router)
+
+
+async def _cancelled(bench: Bench) -> Started:
+    started = await bench.start(await bench.router(latency_seconds=0.5))
+
+    async def is_applying() -> bool:
+        return (await started.handle.query(RouterDeployment.progress)).phase is Phase.APPLY
+
+    await eventually(is_applying)
+    await started.handle.cancel()
+    return started
+
+
+ENDINGS = {
+    "deployed": _deployed,
+    "unchanged": _unchanged,
+    "refused": _refused,
+    "rolled_back": _rolled_back,
+    "rollback_failed": _rollback_failed,
+    "cancelled": _cancelled,
+}
+"""Every way a deployment ends."""
+
+
+async def record(address: str, folder: Path) -> None:
+    # A fixed identity: the name of this machine has no place in the repository.
+    client = await Client.connect(address, namespace="production", identity="recorder")
+    await reconcile_all(client, _TENANTS.all_namespaces())
+    async with (
+        aiohttp.ClientSession() as session,
+        TestServer(Service(Store(folder / "simulator.sqlite3")).application()) as server,
+    ):
+        url = str(server.make_url(""))
+        driver = MeddledDriver(session, url)
+        pool = WorkerPool(client, RouterActivities(driver), timedelta(seconds=5))
+        await pool.serve(lanes(_TENANTS, "shared"))
+        bench = Bench(client, SimulatorClient(session, url), _TENANTS.tenants[0], driver)
+        for name, start in ENDINGS.items():
+            started = await start(bench)
+            try:
+                await result_of(started.handle)
+            except WorkflowFailureError as error:
+                print(f"{name}: {error.cause}")
+            history = _without_traces(json.loads((await started.handle.fetch_history()).to_json()))
+            path = HISTORIES / f"router_deployment_{name}.json"
+            path.write_text(json.dumps(history, indent=1) + "\n")
+        await pool.drain()
+
+
+def _without_traces(value: Any) -> Any:
+    """Drop stack traces: they name this machine's folders, and replay does not read them."""
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {key: _without_traces(item) for key, item in items if key != "stackTrace"}
+    if isinstance(value, list):
+        return [_without_traces(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def main() -> None:
+    port = free_port()
+    command = [str(dev_server_binary()), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
+    command += ["--port", str(port), "--log-level", "error"]
+    command += ["--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true"]
+    with TemporaryDirectory() as name, running(command, Path(name) / "log", {}):
+        wait_for_port(port)
+        asyncio.run(record(f"127.0.0.1:{port}", Path(name)))
+
+
+if __name__ == "__main__":
+    main()

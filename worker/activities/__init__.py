@@ -1,0 +1,1 @@
+"""Activities: thin classes that hold their clients, validate, call a driver and report."""
