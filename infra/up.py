@@ -9,14 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from infra import manifests, names, outputs
 from infra.outputs import Outputs
+from infra.settings import PROJECT
 from worker.tenancy import SHARED_POOL
 
 STACKS = Path(__file__).resolve().parent.parent / "stacks"
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_name(args.stack)
         manifests.fetch(manifests.CLOUDNATIVE_PG)
         make_way(args.stack, may_destroy=args.switch)
+        release_dead_lock(args.stack)
         call("pulumi", "up", "-s", args.stack, "--yes", "--skip-preview", "--suppress-outputs")
         result = outputs.load(args.stack)
         if not args.no_demo:
@@ -86,6 +90,19 @@ def make_way(stack: str, *, may_destroy: bool) -> None:
         call("pulumi", "destroy", "-s", other, "--yes", "--skip-preview")
     if stack not in [row["name"] for row in listed]:
         call("pulumi", "stack", "init", stack, "--no-select")
+
+
+def release_dead_lock(stack: str) -> None:
+    """Take away the lock that an update left which was killed on this machine; a live one's stays."""
+    backend = urllib.parse.urlsplit(os.environ.get("PULUMI_BACKEND_URL", ""))
+    if backend.scheme != "file":
+        return
+    locks = Path(backend.path) / ".pulumi" / "locks" / "organization" / PROJECT / stack
+    for file in locks.glob("*.json"):
+        owner = json.loads(file.read_text())
+        if owner["hostname"] == socket.gethostname() and not Path(f"/proc/{owner['pid']}").exists():
+            call("pulumi", "cancel", "-s", stack, "--yes")
+            return
 
 
 def run_demo(result: Outputs) -> None:

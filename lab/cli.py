@@ -23,9 +23,6 @@ from lab.images import cli as images_cli
 from lab.progress import Steps
 from lab.toolchain import cli as toolchain_cli
 
-SHELL_TOOLS = ("kubectl", "pulumi", "pulumi-language-python", "temporal-server")
-"""What `env` puts on PATH."""
-
 Command = Callable[[State, argparse.Namespace], int]
 
 
@@ -85,7 +82,6 @@ def _up(state: State, args: argparse.Namespace) -> int:
         requirements.check_root()
         lifecycle.up(state, Steps(quiet=args.json))
         environment.ensure_pulumi(state)
-        toolchain.ensure(SHELL_TOOLS)
     return _status(state, args)
 
 
@@ -109,7 +105,7 @@ def _status(state: State, args: argparse.Namespace) -> int:
 
 
 def _env(state: State, args: argparse.Namespace) -> int:
-    variables = environment.variables(state, toolchain.ensure(SHELL_TOOLS))
+    variables = environment.variables(state, toolchain.ensure(lifecycle.SHELL_TOOLS))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     _print(args, variables, "\n".join(lines))
     return 0

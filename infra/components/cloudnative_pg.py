@@ -47,9 +47,9 @@ _KINDS: Mapping[str, Callable[..., pulumi.Resource]] = {
 }
 
 _STAGES = (
-    lambda kind: kind == "Namespace",
-    lambda kind: kind not in {"Namespace", "Deployment"},
-    lambda kind: kind == "Deployment",
+    {"Namespace"},
+    _KINDS.keys() - {"Namespace", "Deployment"},
+    {"Deployment"},
 )
 """Order of creation, and backwards of deletion. The operator writes its certificate into the webhooks when it
 starts, and ends when they are not there; PostgreSQL clusters wait for it, and are gone before it goes."""
@@ -94,7 +94,7 @@ class CloudNativePg(pulumi.ComponentResource):
         for stage in _STAGES:
             earlier = list(self.resources)
             for item in objects:
-                if stage(item["kind"]):
+                if item["kind"] in stage:
                     protect = is_protected and item["kind"] in _PROTECTED_KINDS
                     child = pulumi.ResourceOptions(parent=self, depends_on=earlier, protect=protect)
                     self.resources.append(_declare(name, item, child))

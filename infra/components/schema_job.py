@@ -9,7 +9,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.components.placement import Placement
 from infra.components.workload import (
-    Mount,
+    authority_mounts,
     environment,
     resource_requirements,
     restricted,
@@ -18,10 +18,10 @@ from infra.components.workload import (
 )
 from infra.images import PULL_POLICY
 from infra.labels import labels
-from infra.rendering.schema import STORES, schema_script, schema_variables
+from infra.rendering.schema import PASSWORD_VARIABLE, schema_script, schema_variables
 from infra.rendering.text import checksum
 from infra.settings.temporal import Resources
-from infra.stores import Stores
+from infra.stores import SqlStore, Stores
 
 _USER_ID = 1000
 _NAME = "temporal-schema"
@@ -53,26 +53,12 @@ class SchemaJob(pulumi.ComponentResource):
             opts: Options of the component.
         """
         super().__init__("routerfleet:components:SchemaJob", name, None, opts)
-        script, variables = schema_script(), schema_variables(stores)
+        containers = [_container(store, image) for store in stores.both()]
         # A Job cannot be changed, and must run again for another version or another database: both are its name.
-        job_name = f"{_NAME}-{checksum(image, script, str(sorted(variables.items())))}"
-        cas = [
-            Mount(f"ca-{store.name}", store.ca_mount, secret=store.tls.ca_secret.name)
-            for store in stores.both()
-            if store.tls and store.tls.ca_secret
+        plan = [
+            f"{schema_script(store.name)}{sorted(schema_variables(store).items())}" for store in stores.both()
         ]
-        container = core.ContainerArgs(
-            name="schema",
-            image=image,
-            image_pull_policy=PULL_POLICY,
-            command=["sh", "-euc", script],
-            env=environment(
-                variables, secrets={store.password_variable: store.password for store in stores.both()}
-            ),
-            resources=resource_requirements(_RESOURCES),
-            security_context=restricted(),
-            volume_mounts=[volume_mount(mount) for mount in cas],
-        )
+        job_name = f"{_NAME}-{checksum(image, *plan)}"
         self.job = Job(
             _NAME,
             metadata=ObjectMetaArgs(name=job_name, namespace=placement.namespace, labels=labels(_NAME)),
@@ -84,8 +70,8 @@ class SchemaJob(pulumi.ComponentResource):
                     spec=core.PodSpecArgs(
                         **placement.pod_fields(_USER_ID),
                         restart_policy="OnFailure",
-                        containers=[container],
-                        volumes=[volume(mount) for mount in cas],
+                        containers=containers,
+                        volumes=[volume(mount) for mount in authority_mounts(stores.both())],
                     ),
                 ),
             ),
@@ -93,4 +79,18 @@ class SchemaJob(pulumi.ComponentResource):
                 parent=self, custom_timeouts=pulumi.CustomTimeouts(create="20m", update="20m")
             ),
         )
-        self.register_outputs({"name": job_name, "stores": list(STORES)})
+        self.register_outputs({"name": job_name})
+
+
+def _container(store: SqlStore, image: str) -> core.ContainerArgs:
+    """Return the container that looks after one store; the two run side by side."""
+    return core.ContainerArgs(
+        name=store.name,
+        image=image,
+        image_pull_policy=PULL_POLICY,
+        command=["sh", "-euc", schema_script(store.name)],
+        env=environment(schema_variables(store), secrets={PASSWORD_VARIABLE: store.password}),
+        resources=resource_requirements(_RESOURCES),
+        security_context=restricted(),
+        volume_mounts=[volume_mount(mount) for mount in authority_mounts([store])],
+    )

@@ -9,7 +9,14 @@ import pulumi
 from infra import names
 from infra.components.placement import Placement
 from infra.components.probes import grpc_probes
-from infra.components.workload import FIELD_POD_IP, Mount, Workload, deploy_workload, headless_service
+from infra.components.workload import (
+    FIELD_POD_IP,
+    Mount,
+    Workload,
+    authority_mounts,
+    deploy_workload,
+    headless_service,
+)
 from infra.rendering.temporal_config import CONFIG_PATH, DYNAMIC_CONFIG_PATH
 from infra.rendering.text import checksum
 from infra.services import FRONTEND, HTTP_API_PORT, METRICS_PORT, TemporalServiceSpec
@@ -96,14 +103,9 @@ def _ports(spec: TemporalServiceSpec) -> dict[str, int]:
 
 
 def _mounts(stores: Stores) -> list[Mount]:
-    authorities = [
-        Mount(f"ca-{store.name}", store.ca_mount, secret=store.tls.ca_secret.name)
-        for store in stores.both()
-        if store.tls and store.tls.ca_secret
-    ]
     return [
         Mount("config", str(PurePosixPath(CONFIG_PATH).parent), config_map=names.SERVER_CONFIG),
         # A folder of its own: files under a sub-path never see a change.
         Mount("dynamic", str(PurePosixPath(DYNAMIC_CONFIG_PATH).parent), config_map=names.DYNAMIC_CONFIG),
-        *authorities,
+        *authority_mounts(stores.both()),
     ]

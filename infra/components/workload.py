@@ -25,7 +25,7 @@ from infra.components.placement import Placement
 from infra.images import PULL_POLICY
 from infra.labels import ZONE, labels, selector
 from infra.settings.temporal import Resources
-from infra.stores import SecretRef
+from infra.stores import SecretRef, SqlStore
 
 FIELD_POD_IP = "status.podIP"
 """Field reference that a variable takes the pod's address from."""
@@ -220,6 +220,15 @@ def environment(
             )
             for name, secret in (secrets or {}).items()
         ],
+    ]
+
+
+def authority_mounts(stores: Sequence[SqlStore]) -> list[Mount]:
+    """Return the mounts of the certificate authorities that stores need."""
+    return [
+        Mount(f"ca-{store.name}", store.ca_mount, secret=store.tls.ca_secret.name)
+        for store in stores
+        if store.tls and store.tls.ca_secret
     ]
 
 

@@ -52,6 +52,15 @@ defaults
   timeout client 10m
   timeout server 10m
   timeout check 2s
+  # A peer that went silent with its zone is noticed by the kernel in 11 s, and its open calls fail then.
+  option srvtcpka
+  srvtcpka-idle 5s
+  srvtcpka-intvl 2s
+  srvtcpka-cnt 3
+  option clitcpka
+  clitcpka-idle 5s
+  clitcpka-intvl 2s
+  clitcpka-cnt 3
 
 resolvers cluster
   parse-resolv-conf
@@ -83,7 +92,7 @@ frontend status
 backend frontends
   balance leastconn
   # A gRPC health call as bytes (HTTP/2 frames): a draining frontend answers NOT_SERVING and is left at once,
-  # while its open calls go on; one that is gone is left and its connections are closed.
+  # while its open calls go on. Hence no `on-marked-down shutdown-sessions`: it would cut them off.
   option tcp-check
   tcp-check connect proto none
   tcp-check send-binary {request}

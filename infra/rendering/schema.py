@@ -1,74 +1,46 @@
-"""What the schema job runs: setup of the version tables, then every update the tools know of, per store."""
+"""What the schema job runs for each store: setup of the version tables, then every update the tools know of."""
 
 from __future__ import annotations
 
 from infra.rendering.temporal_config import PLUGIN
-from infra.stores import SqlStore, StoreName, Stores
+from infra.stores import SqlStore, StoreName
 
-STORES: dict[StoreName, str] = {"default": "temporal", "visibility": "visibility"}
+_FOLDERS: dict[StoreName, str] = {"default": "temporal", "visibility": "visibility"}
 """Folder of each store's schema among the tools' own."""
 
 _SCHEMA_ROOT = "/etc/temporal/schema/postgresql/v12"
 """Where the admin tools' image keeps the schema."""
 
+PASSWORD_VARIABLE = "SQL_PASSWORD"  # noqa: S105  # the name of a variable
+"""Environment variable that the tool takes the password from."""
 
-def schema_script() -> str:
-    """Return the shell script of the job.
+
+def schema_script(name: StoreName) -> str:
+    """Return the shell script for one store.
 
     Both commands are safe to repeat: setup leaves a newer schema alone, update starts from the version it finds.
     """
-    return "\n".join(_steps(name, folder) for name, folder in STORES.items())
-
-
-def _steps(name: StoreName, folder: str) -> str:
-    prefix = name.upper()
-    assignments = " ".join(f'{variable}="${{{prefix}_{variable}}}"' for variable in _VARIABLES)
-    tool = f'{assignments} SQL_PASSWORD="${{{prefix}_STORE_PASSWORD}}" temporal-sql-tool'
-    return "\n".join(
-        [
-            f'echo "{name} store: setup"',
-            f"{tool} setup-schema --version 0.0",
-            f'echo "{name} store: update"',
-            f"{tool} update-schema --schema-dir {_SCHEMA_ROOT}/{folder}/versioned",
-        ]
+    return (
+        "temporal-sql-tool setup-schema --version 0.0\n"
+        f"temporal-sql-tool update-schema --schema-dir {_SCHEMA_ROOT}/{_FOLDERS[name]}/versioned\n"
     )
 
 
-_VARIABLES = (
-    "SQL_PLUGIN",
-    "SQL_HOST",
-    "SQL_PORT",
-    "SQL_USER",
-    "SQL_DATABASE",
-    "SQL_CONNECT_ATTRIBUTES",
-    "SQL_TLS",
-    "SQL_TLS_CA_FILE",
-    "SQL_TLS_SERVER_NAME",
-)
-
-
-def schema_variables(stores: Stores) -> dict[str, str]:
-    """Return the job's plain environment: each store's variables, prefixed with the store's name."""
-    return {
-        f"{store.name.upper()}_{variable}": value
-        for store in stores.both()
-        for variable, value in _variables(store).items()
-    }
-
-
-def _variables(store: SqlStore) -> dict[str, str]:
+def schema_variables(store: SqlStore) -> dict[str, str]:
+    """Return the tool's plain environment for one store; the password is not in it."""
     host, _, port = store.schema_address.rpartition(":")
-    tls = store.tls
-    ca_file = f"{store.ca_mount}/{tls.ca_secret.key}" if tls and tls.ca_secret else ""
-    values = (
-        PLUGIN,
-        host,
-        port,
-        store.user,
-        store.database,
-        "connect_timeout=5",
-        str(tls is not None).lower(),
-        ca_file,
-        (tls.server_name if tls else None) or "",
-    )
-    return dict(zip(_VARIABLES, values, strict=True))
+    variables = {
+        "SQL_PLUGIN": PLUGIN,
+        "SQL_HOST": host,
+        "SQL_PORT": port,
+        "SQL_USER": store.user,
+        "SQL_DATABASE": store.database,
+        "SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
+    }
+    if store.tls:
+        variables["SQL_TLS"] = "true"
+        if store.tls.ca_secret:
+            variables["SQL_TLS_CA_FILE"] = f"{store.ca_mount}/{store.tls.ca_secret.key}"
+        if store.tls.server_name:
+            variables["SQL_TLS_SERVER_NAME"] = store.tls.server_name
+    return variables

@@ -6,7 +6,6 @@ and comes back with `up`.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from lab.cluster.machine import Boot, Service
 from lab.cluster.state import State
 from lab.errors import LabError
 
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -35,10 +35,9 @@ def start(state: State, name: str, command: Sequence[str]) -> Path:
     folder = state.guest(name)
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    # `env` in front: a command that is not there is a failed guest with a log, not a failed machine.
-    service = Service(
-        name, ["env", f"--chdir={data}", f"PATH={os.environ.get('PATH', os.defpath)}", *command]
-    )
+    # `env` in front: a command that is not there is a failed guest with a log, not a failed machine. With an
+    # environment of its own the guest is the same whoever starts it, and starting it again changes nothing.
+    service = Service(name, ["env", "--ignore-environment", f"--chdir={data}", PATH, *command])
     machine.start(name, OUTSIDE, Boot(OUTSIDE.name, str(folder / "logs"), [service]), folder)
     return folder / "logs" / f"{name}.log"
 

@@ -36,6 +36,8 @@ CLUSTER_TOOLS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
     "containerd", "ctr", "runc", "cni-plugins", "iptables", "conntrack",
 )  # fmt: skip
+SHELL_TOOLS = ("kubectl", "pulumi", "pulumi-language-python", "temporal-server")
+"""What a shell that uses the lab finds on its PATH."""
 CONTROL_IDENTITIES = ("controller-manager", "scheduler")
 DNS_SECONDS = 120
 MOUNT_POINTS = (
@@ -56,7 +58,8 @@ def up(state: State, steps: Steps) -> None:
     requirements.check()
     network.check_free()
     state.claim()
-    tools = toolchain.ensure(CLUSTER_TOOLS)
+    # In one call: every prerequisite is checked before the first of many minutes of building.
+    tools = toolchain.ensure({*CLUSTER_TOOLS, *SHELL_TOOLS, *images.needed_tools(images.RECIPES)})
     built = images.build(images.RECIPES)
     _remember_mount_points(state)
     with steps("control plane"):

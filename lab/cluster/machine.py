@@ -21,6 +21,8 @@ from lab.cluster.layout import Machine
 from lab.errors import LabError
 
 INIT = Path(__file__).with_name("init.py")
+PYTHON = str(Path(sys.executable).resolve())
+"""The interpreter itself, not a virtual environment's link to it: whoever calls, a machine boots the same."""
 KILL_SECONDS = 20.0
 BOOT_FILE = "boot.json"
 
@@ -81,7 +83,7 @@ def _launch(name: str, machine: Machine, folder: Path) -> None:
     command = [
         "nsenter", f"--net=/run/netns/{machine.netns}",
         "unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL",
-        sys.executable, "-I", str(INIT), str(folder / BOOT_FILE),
+        PYTHON, "-I", str(INIT), str(folder / BOOT_FILE),
     ]  # fmt: skip
     with (folder / "console.log").open("ab") as console:
         # In / and in a session of its own: it outlives the shell, and pins no checkout and no terminal.

@@ -7,14 +7,13 @@ in the node's own mount namespace, so nodes never see each other's files.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lab.cluster import cgroups
 from lab.cluster.layout import DNS_ADDRESS, POD_NETWORK, Node
-from lab.cluster.machine import Boot, Service
+from lab.cluster.machine import PYTHON, Boot, Service
 
 CNI_BINARIES = "/usr/lib/cni"
 """Where Debian's containernetworking-plugins installs them."""
@@ -175,6 +174,6 @@ def boot(node: Node, folder: Path, tools: Mapping[str, Path]) -> Boot:
 def volume_agent(node: Node, folder: Path) -> list[str]:
     """Return the command of the node's volume agent; it mounts the node's volumes before kubelet starts."""
     return [
-        sys.executable, "-I", str(VOLUME_AGENT), "--node", node.name, "--folder", str(folder / "volumes"),
+        PYTHON, "-I", str(VOLUME_AGENT), "--node", node.name, "--folder", str(folder / "volumes"),
         "--kubeconfig", str(folder / "volume-agent.conf"), "--ready-file", str(_boot_state(node) / "volumes-mounted"),
     ]  # fmt: skip

@@ -7,5 +7,5 @@ quietly accepted: a stand-in that is more lenient than the original would let a 
 Layers, lowest first:
     values, objects, replacement, readiness, waitfor, explain   pure decisions over plain JSON values
     kubeconfig, api, awaiting                                   the API server
-    operations, servicer                                        Pulumi's provider protocol
+    operations, servicer, replies                               Pulumi's provider protocol
 """

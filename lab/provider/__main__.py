@@ -15,6 +15,8 @@ from lab.provider.servicer import Engine, Servicer
 
 MAX_MESSAGE_BYTES = 400 << 20
 """The engine's own limit. Source: rpcutil.GrpcChannelOptions of pulumi/pulumi, v3."""
+GRACE_SECONDS = 1.0
+"""For calls under way when the plugin is ended: the engine has already had its answers, or no longer wants them."""
 
 
 async def serve(engine_address: str) -> None:
@@ -31,13 +33,18 @@ async def serve(engine_address: str) -> None:
     engine: Engine | None = None
     if engine_address:
         engine = cast("Engine", engine_pb2_grpc.EngineStub(grpc.aio.insecure_channel(engine_address)))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine), server)
+    servicer = Servicer(engine)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    # Ctrl-C reaches the whole process group; the engine then says Cancel, and ends us when it is done.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+    # The engine ends a plugin by an interrupt and waits five seconds for it before it kills.
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     print(port, flush=True)
-    await server.wait_for_termination()
+    await ended.wait()
+    await server.stop(GRACE_SECONDS)
+    await servicer.close()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -79,7 +79,7 @@ class Operations:
         try:
             return await self._server.apply(path, wanted, manager, is_forced=forced, is_dry_run=is_dry_run)
         except ApiError as error:
-            if error.code != HTTP_CONFLICT:
+            if error.code != HTTP_CONFLICT or not str(error).startswith("Apply failed"):
                 raise
             hint = f'take the fields over with the annotation {objects.PATCH_FORCE}: "true"'
             raise ApiError(error.code, error.status, objects.label(wanted), hint) from error

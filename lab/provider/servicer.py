@@ -13,38 +13,21 @@ import asyncio
 import functools
 import os
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.message import Message
-from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from lab.provider import diffing, kubeconfig, manifests, objects, options, wire
 from lab.provider.api import Api
 from lab.provider.diffing import Diff
 from lab.provider.errors import ApiError, InitFailedError, PluginError
 from lab.provider.install import plugin_version
-from lab.provider.objects import Refusal
 from lab.provider.operations import Call, Naming, Operations
-from lab.provider.values import UNKNOWN, Change, Object, differences, text
-
-DIFF_KINDS = {
-    Change.ADD: (provider_pb2.PropertyDiff.ADD, provider_pb2.PropertyDiff.ADD_REPLACE),
-    Change.DELETE: (provider_pb2.PropertyDiff.DELETE, provider_pb2.PropertyDiff.DELETE_REPLACE),
-    Change.UPDATE: (provider_pb2.PropertyDiff.UPDATE, provider_pb2.PropertyDiff.UPDATE_REPLACE),
-}
-"""How the protocol spells a change in place, and one that takes a new object."""
-
-
-class Context(Protocol):
-    """The part of a gRPC call's context that is used here; grpcio ships no types."""
-
-    async def abort(
-        self, code: object, details: str, trailing_metadata: tuple[tuple[str, bytes], ...] = ()
-    ) -> NoReturn:
-        """End the call with a failure."""
-        ...
+from lab.provider.replies import Context, check_response, diff_response, fail
+from lab.provider.values import UNKNOWN, differences, text
 
 
 class Engine(Protocol):
@@ -82,39 +65,6 @@ def reported(method: Method[S, Q, R]) -> Method[S, Q, R]:
     return call
 
 
-async def fail(context: Context, message: str, detail: Message | None = None) -> NoReturn:
-    """End a call with a message and, for an object that exists but is not ready, its state."""
-    code, number = grpc.StatusCode.UNKNOWN, 2
-    status = status_pb2.Status(code=number, message=message)
-    if detail is not None:
-        status.details.add().Pack(detail)
-    await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
-
-
-def check_response(inputs: Object, refused: list[Refusal]) -> provider_pb2.CheckResponse:
-    """Return the answer to a check."""
-    failures = [provider_pb2.CheckFailure(property=entry.path, reason=entry.reason) for entry in refused]
-    return provider_pb2.CheckResponse(inputs=wire.struct(inputs), failures=failures)
-
-
-def diff_response(found: Diff) -> provider_pb2.DiffResponse:
-    """Return the answer to a diff."""
-    if not found.changes:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE, hasDetailedDiff=True)
-    detailed = {
-        path: provider_pb2.PropertyDiff(kind=DIFF_KINDS[change][path in found.replaces], inputDiff=True)
-        for path, change in found.changes.items()
-    }
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME,
-        diffs=sorted({path.partition(".")[0].partition("[")[0] for path in found.changes}),
-        replaces=found.replaces,
-        deleteBeforeReplace=found.is_delete_first,
-        detailedDiff=detailed,
-        hasDetailedDiff=True,
-    )
-
-
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """One provider process. Method names and messages are the protocol's.
 
@@ -126,6 +76,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._engine = engine
         self._cancelled = asyncio.Event()
         self._operations = Operations(None, options.Options(), self._cancelled)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._operations.api:
+            await self._operations.api.close()
 
     def _call(self, urn: str, type_token: str, timeout_seconds: float = 0.0) -> Call:
         return Call(urn, type_token, timeout_seconds, functools.partial(self._say, urn))

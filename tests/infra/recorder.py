@@ -66,8 +66,8 @@ class _Echo(mocks.Mocks):
             outputs["spec"] = {**outputs["spec"], "clusterIP": "10.96.0.99"}
         return f"{args.name}-id", outputs
 
-    def call(self, args: mocks.MockCallArgs) -> dict[Any, Any]:  # noqa: ARG002  # the interface
-        return {}
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:  # noqa: ARG002  # the interface
+        return {}, None
 
 
 class _Recorder(mocks.MockMonitor):

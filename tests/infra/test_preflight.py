@@ -60,20 +60,26 @@ def test_a_cluster_with_the_same_shards_is_not_refused() -> None:
         (
             cluster(uid="ffffffff-0000-4000-8000-000000000000"),
             FACTS,
-            f"cluster.uid: context test leads to cluster {UID}, but this stack belongs to "
-            "ffffffff-0000-4000-8000-000000000000: point the context at the right cluster",
+            (
+                f"cluster.uid: context test leads to cluster {UID}, but this stack belongs to "
+                "ffffffff-0000-4000-8000-000000000000: point the context at the right cluster"
+            ),
         ),
         (
             cluster(zones=["a", "b", "d", "e"]),
             FACTS,
-            "cluster.zones: d, e has no node in cluster test; its zones are a, b, c "
-            "(node label topology.kubernetes.io/zone)",
+            (
+                "cluster.zones: d, e has no node in cluster test; its zones are a, b, c "
+                "(node label topology.kubernetes.io/zone)"
+            ),
         ),
         (
             cluster(),
             dataclasses.replace(FACTS, zones=frozenset()),
-            "cluster.zones: a, b, c has no node in cluster test; its zones are none "
-            "(node label topology.kubernetes.io/zone)",
+            (
+                "cluster.zones: a, b, c has no node in cluster test; its zones are none "
+                "(node label topology.kubernetes.io/zone)"
+            ),
         ),
         (
             cluster(storage_class="slow"),
@@ -83,8 +89,10 @@ def test_a_cluster_with_the_same_shards_is_not_refused() -> None:
         (
             cluster(),
             dataclasses.replace(FACTS, history_shards=512),
-            "temporal.history_shards: 4 cannot replace 512: the number is fixed for the life of a cluster; "
-            "to change it, replicate to a new cluster",
+            (
+                "temporal.history_shards: 4 cannot replace 512: the number is fixed for the life of a cluster; "
+                "to change it, replicate to a new cluster"
+            ),
         ),
         (
             lambda tree: tree.update(images={"pull_secrets": ["registry"]}),
@@ -187,7 +195,7 @@ def test_a_stack_that_guards_its_state_hears_what_it_lacks() -> None:
 
 
 def test_the_validators_warnings_are_problems() -> None:
-    output = """/tmp/dynamic.yaml
+    output = """dynamic.yaml
   warning: unregistered key "frontend.rpsx"
   warning: validation failed: key "frontend.rps" value x: value type is not int
 """
@@ -196,7 +204,7 @@ def test_the_validators_warnings_are_problems() -> None:
         'temporal.dynamic_config: unregistered key "frontend.rpsx"',
         'temporal.dynamic_config: validation failed: key "frontend.rps" value x: value type is not int',
     ]
-    assert problems_of("/tmp/dynamic.yaml\n") == []
+    assert problems_of("dynamic.yaml\n") == []
 
 
 @pytest.fixture

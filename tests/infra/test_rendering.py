@@ -28,7 +28,7 @@ TEXTS = {
     "dynamic.yaml": lambda: render_dynamic_config(3, {"frontend.namespaceRPS": 100}),
     "haproxy.cfg": lambda: render_haproxy("frontends.example", replicas=3),
     "ui.yaml": lambda: render_ui_config("temporal:7233", "production"),
-    "schema.sh": schema_script,
+    "schema.sh": lambda: schema_script("default") + schema_script("visibility"),
     "tenants.json": lambda: settings().tenants_file().to_json(),
 }
 
@@ -57,37 +57,28 @@ def test_the_limit_of_polls_follows_the_number_of_tenants(tenants: int, limit: i
 
 
 def test_the_schema_job_goes_past_the_pooler_and_holds_no_password() -> None:
-    found = schema_variables(stores_of(settings()))
-
-    assert found == {
-        "DEFAULT_SQL_PLUGIN": "postgres12_pgx",
-        "DEFAULT_SQL_HOST": "postgres-rw.temporal.svc.cluster.local",
-        "DEFAULT_SQL_PORT": "5432",
-        "DEFAULT_SQL_USER": "temporal",
-        "DEFAULT_SQL_DATABASE": "temporal",
-        "DEFAULT_SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
-        "DEFAULT_SQL_TLS": "false",
-        "DEFAULT_SQL_TLS_CA_FILE": "",
-        "DEFAULT_SQL_TLS_SERVER_NAME": "",
-        "VISIBILITY_SQL_PLUGIN": "postgres12_pgx",
-        "VISIBILITY_SQL_HOST": "postgres-rw.temporal.svc.cluster.local",
-        "VISIBILITY_SQL_PORT": "5432",
-        "VISIBILITY_SQL_USER": "temporal",
-        "VISIBILITY_SQL_DATABASE": "temporal_visibility",
-        "VISIBILITY_SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
-        "VISIBILITY_SQL_TLS": "false",
-        "VISIBILITY_SQL_TLS_CA_FILE": "",
-        "VISIBILITY_SQL_TLS_SERVER_NAME": "",
+    assert schema_variables(stores_of(settings()).visibility) == {
+        "SQL_PLUGIN": "postgres12_pgx",
+        "SQL_HOST": "postgres-rw.temporal.svc.cluster.local",
+        "SQL_PORT": "5432",
+        "SQL_USER": "temporal",
+        "SQL_DATABASE": "temporal_visibility",
+        "SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
     }
 
 
 def test_the_schema_job_trusts_the_authority_of_an_external_store() -> None:
-    found = schema_variables(stores_of(settings(external)))
-
-    assert (found["VISIBILITY_SQL_TLS"], found["VISIBILITY_SQL_TLS_CA_FILE"]) == (
-        "true",
-        "/etc/temporal/ca/visibility/ca.crt",
-    )
+    assert schema_variables(stores_of(settings(external)).visibility) == {
+        "SQL_PLUGIN": "postgres12_pgx",
+        "SQL_HOST": "search.example.net",
+        "SQL_PORT": "6432",
+        "SQL_USER": "searcher",
+        "SQL_DATABASE": "visibility",
+        "SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
+        "SQL_TLS": "true",
+        "SQL_TLS_CA_FILE": "/etc/temporal/ca/visibility/ca.crt",
+        "SQL_TLS_SERVER_NAME": "db",
+    }
 
 
 def test_a_checksum_tells_texts_apart_that_join_to_the_same() -> None:

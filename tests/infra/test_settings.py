@@ -121,8 +121,10 @@ REFUSALS: list[tuple[Change, str]] = [
     ),
     (
         set_to("ui.resources.memory_limit", "much"),
-        "ui.resources.memory_limit: 'much' is wrong: "
-        "string should match pattern '^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$'",
+        (
+            "ui.resources.memory_limit: 'much' is wrong: "
+            "string should match pattern '^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$'"
+        ),
     ),
     (
         set_to("temporal.history_shards", "512"),
@@ -146,8 +148,10 @@ REFUSALS: list[tuple[Change, str]] = [
     ),
     (
         set_to("tenants", [{"name": "A-b"}]),
-        "tenants.0: tenants: name 'A-b' must be lower-case letters and digits, "
-        "start with a letter and have at most 40 characters",
+        (
+            "tenants.0: tenants: name 'A-b' must be lower-case letters and digits, "
+            "start with a letter and have at most 40 characters"
+        ),
     ),
     (
         set_to("tenants", [{"name": "a"}, {"name": "a"}]),
@@ -268,8 +272,10 @@ def test_a_running_program_refuses_a_key_it_does_not_know() -> None:
     )
 
     assert [line for line in refused if line.startswith("x:")] == [
-        "x: unknown key; known are cluster, drills, images, load_balancer, operators, persistence, protection, "
-        "temporal, tenants, ui, workers"
+        (
+            "x: unknown key; known are cluster, drills, images, load_balancer, operators, persistence, protection, "
+            "temporal, tenants, ui, workers"
+        )
     ]
 
 

@@ -30,15 +30,19 @@ def test_defaults_fit_each_other() -> None:
 
 def test_a_pool_that_postgres_cannot_serve_is_refused() -> None:
     assert problems(settings(postgres(max_connections=199))) == [
-        "persistence.postgres.max_connections: 199 is too few: the poolers open up to 180 and 20 are kept free: "
-        "at least 200"
+        (
+            "persistence.postgres.max_connections: 199 is too few: the poolers open up to 180 and 20 are kept free: "
+            "at least 200"
+        )
     ]
 
 
 def test_a_pooler_that_cannot_stand_in_for_the_other_is_refused() -> None:
     assert problems(settings(postgres(pooler={"max_client_connections": 449}))) == [
-        "persistence.postgres.pooler.max_client_connections: 449 is too few: "
-        "one pooler alone must hold all 450 connections of Temporal"
+        (
+            "persistence.postgres.pooler.max_client_connections: 449 is too few: "
+            "one pooler alone must hold all 450 connections of Temporal"
+        )
     ]
 
 

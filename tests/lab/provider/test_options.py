@@ -1,6 +1,7 @@
 """Provider options, kubeconfigs, manifests, error texts, installation."""
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -154,6 +155,6 @@ def test_install_is_idempotent_and_runs_from_anywhere(tmp_path):
     try:
         assert 1024 < int(running.stdout.readline()) < 65536
     finally:
-        running.terminate()
-        running.wait()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=4) == 0
         running.stdout.close()

@@ -183,11 +183,13 @@ def test_a_delete_that_hangs_names_the_finalizer(project):
     patch = '{"metadata":{"finalizers":["example.com/keep"]}}'
     arguments = ("-n", project.namespace, "patch", "thing", "thing", "--type=merge", "-p")
     project.kubectl.run(*arguments, patch)
-    run = project.fail("destroy")
-    assert len(run.diagnostics) == 1
+    try:
+        run = project.fail("destroy")
+    finally:
+        project.kubectl.run(*arguments, '{"metadata":{"finalizers":[]}}')
     held = f"Thing {project.namespace}/thing is not deleted: timed out after 3 s; finalizers: "
+    assert len(run.diagnostics) == 1
     assert run.diagnostics[0].startswith(held)
     assert "example.com/keep" in run.diagnostics[0]
     assert "thing" in project.state()
-    project.kubectl.run(*arguments, '{"metadata":{"finalizers":[]}}')
     assert project.succeed("destroy") == {"deleted": 2}
