@@ -89,8 +89,14 @@ class PostgresCluster(pulumi.ComponentResource):
 
 
 def _metadata(name: str, placement: Placement, annotations: dict[str, str] | None = None) -> ObjectMetaArgs:
+    # Deleted in the background: in the foreground the custom resource stays until what it owns is gone, and the
+    # operator makes that anew for as long as the resource is there. Neither ever ends.
+    background = {"pulumi.com/deletionPropagationPolicy": "background"}
     return ObjectMetaArgs(
-        name=name, namespace=placement.namespace, labels=labels(name), annotations=annotations or {}
+        name=name,
+        namespace=placement.namespace,
+        labels=labels(name),
+        annotations=background | (annotations or {}),
     )
 
 

@@ -15,8 +15,6 @@ from lab.cluster import cgroups
 from lab.cluster.layout import DNS_ADDRESS, POD_NETWORK, Node
 from lab.cluster.machine import PYTHON, Boot, Service
 
-CNI_BINARIES = "/usr/lib/cni"
-"""Where Debian's containernetworking-plugins installs them."""
 SANDBOX_IMAGE = "lab.local/pause:3"
 VOLUME_AGENT = Path(__file__).with_name("volume_agent.py")
 REGION = "lab"
@@ -32,13 +30,13 @@ def _boot_state(node: Node) -> Path:
     return runtime_socket(node).parent / "state"
 
 
-def write_configuration(node: Node, folder: Path, pki: Path) -> None:
-    """Write every configuration file of the node into its state folder."""
+def write_configuration(node: Node, folder: Path, pki: Path, cni: Path) -> None:
+    """Write every configuration file of the node into its state folder; `cni` is where its plugins are."""
     folder.mkdir(parents=True, exist_ok=True)
     runtime_socket(node).parent.mkdir(parents=True, exist_ok=True)
     (folder / "cni").mkdir(exist_ok=True)
     (folder / "cni" / "10-lab.conflist").write_text(json.dumps(cni_configuration(node)))
-    (folder / "containerd.toml").write_text(containerd_configuration(node, folder))
+    (folder / "containerd.toml").write_text(containerd_configuration(node, folder, cni))
     (folder / "kubelet.json").write_text(json.dumps(kubelet_configuration(node, folder, pki), indent=1))
     (folder / "resolv.conf").write_text("options ndots:1\n")
 
@@ -67,7 +65,7 @@ def cni_configuration(node: Node) -> dict[str, Any]:
     }
 
 
-def containerd_configuration(node: Node, folder: Path) -> str:
+def containerd_configuration(node: Node, folder: Path, cni: Path) -> str:
     """Return containerd 1.6's configuration (TOML, version 2)."""
     return f"""version = 2
 root = "{folder / "containerd"}"
@@ -82,7 +80,7 @@ oom_score = 0
   sandbox_image = "{SANDBOX_IMAGE}"
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "{CNI_BINARIES}"
+    bin_dir = "{cni}"
     conf_dir = "{folder / "cni"}"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"

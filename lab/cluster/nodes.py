@@ -26,7 +26,7 @@ def switch_on(state: State, which: Node, tools: Mapping[str, Path]) -> None:
         network.detach(which)
     network.attach(which)
     cgroups.ensure(which.name)
-    node.write_configuration(which, folder, state.pki)
+    node.write_configuration(which, folder, state.pki, tools["cni-plugins"])
     for identity, certificate in (
         ("kubelet", which.name),
         ("kube-proxy", "kube-proxy"),

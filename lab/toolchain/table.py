@@ -104,6 +104,13 @@ TOOLS: tuple[Tool, ...] = (
     DebianTool("mmdebstrap", "mmdebstrap", "1.3"),
     DebianTool("skopeo", "skopeo", "1.9"),
     DebianTool("docker-registry", "docker-registry", "2.8"),  # tests only
+    DebianTool(  # tests only: a database server outside the cluster
+        "postgresql-server",
+        "postgresql",
+        "13.0",
+        files=tuple(f"/usr/lib/postgresql/{major}/bin" for major in (18, 17, 16, 15, 14, 13)),
+        members=("initdb", "postgres", "psql"),
+    ),
 )
 
 BY_NAME: dict[str, Tool] = {tool.name: tool for tool in TOOLS}

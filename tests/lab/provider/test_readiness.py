@@ -30,7 +30,11 @@ CASES = {
         deployment(updatedReplicas=3, availableReplicas=2, replicas=4),
         Waiting("2/3 available, 3 up to date, 1 of the old revision still there"),
     ),
-    "deployment scaling down": (deployment(updatedReplicas=3, availableReplicas=3, replicas=3), Ready()),
+    "deployment with one old": (
+        deployment(updatedReplicas=3, availableReplicas=3, replicas=4),
+        Waiting("3/3 available, 3 up to date, 1 of the old revision still there"),
+    ),
+    "deployment done": (deployment(updatedReplicas=3, availableReplicas=3, replicas=3), Ready()),
     "deployment stuck": (
         deployment(conditions=conditions(("Progressing", "False", "ProgressDeadlineExceeded", "too slow"))),
         Failed("ProgressDeadlineExceeded: too slow"),
