@@ -81,7 +81,7 @@ def _up(state: State, args: argparse.Namespace) -> int:
     with state.lock():
         requirements.check_root()
         lifecycle.up(state, Steps(quiet=args.json))
-        environment.ensure_pulumi(state)
+        environment.ensure_pulumi(state, toolchain.ensure(lifecycle.SHELL_TOOLS))
     return _status(state, args)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,14 +16,37 @@ PASSPHRASE = "routerfleet-lab"  # noqa: S105  see docs/adr/0004-local-stack-pass
 operators inside the cluster. Its salt stands in the stack's file, which Pulumi would otherwise rewrite."""
 
 
-def ensure_pulumi(state: State) -> None:
-    """Make Pulumi's home with the kubernetes plugin, its state folder and the passphrase file."""
-    for folder in ("home", "state"):
+PULUMI_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec")
+
+
+def ensure_pulumi(state: State, tools: Mapping[str, Path]) -> None:
+    """Make Pulumi's home with the kubernetes plugin, its programs, state folder and passphrase file."""
+    for folder in ("home", "state", "bin"):
         (state.pulumi / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in PULUMI_PROGRAMS:
+        source = tools[name] if name in tools else tools["pulumi-language-python"].with_name(name)
+        _link(source, state.pulumi / "bin" / name)
     install_plugin(state.pulumi / "home")
     file = state.pulumi / "passphrase"
     file.write_text(PASSPHRASE)
     file.chmod(0o600)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Put a program where Pulumi takes it for one of its own release.
+
+    A language host in the folder of the `pulumi` that runs is part of it; one found on PATH draws a warning
+    on every command. A hard link, because a symbolic one leads back to the other folder.
+    """
+    if target.exists() and target.samefile(source):
+        return
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    try:
+        partial.hardlink_to(source)
+    except OSError:  # caches on another file system
+        shutil.copy2(source, partial)
+    partial.replace(target)
 
 
 def variables(state: State, tools: Mapping[str, Path]) -> dict[str, str]:
@@ -32,7 +56,7 @@ def variables(state: State, tools: Mapping[str, Path]) -> dict[str, str]:
         state: The lab's state folders.
         tools: Binaries by tool name, whose folders go on PATH.
     """
-    first = [str(paths.checkout_dir() / ".venv" / "bin")]
+    first = [str(paths.checkout_dir() / ".venv" / "bin"), str(state.pulumi / "bin")]
     first += sorted(
         {str(path.parent) for path in tools.values()} - {"/usr/bin", "/usr/sbin", "/bin", "/sbin"}
     )

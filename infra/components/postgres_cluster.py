@@ -114,15 +114,7 @@ def cluster_spec(
         "storage": storage,
         "resources": _resources(settings.resources),
         "affinity": _affinity(placement),
-        "bootstrap": {
-            "initdb": {
-                "database": names.DEFAULT_DATABASE,
-                "owner": names.DATABASE_OWNER,
-                "postInitSQL": [
-                    f"CREATE DATABASE {names.VISIBILITY_DATABASE} OWNER {names.DATABASE_OWNER}",
-                ],
-            }
-        },
+        "bootstrap": {"initdb": _initdb()},
         "enableSuperuserAccess": False,
         # Clients reach it through poolers that hold their connections for ever: waiting for them to go (the
         # default is 180 s) only makes a switchover an outage.
@@ -143,6 +135,14 @@ def cluster_spec(
             },
             "parameters": _parameters(settings),
         },
+    }
+
+
+def _initdb() -> dict[str, Any]:
+    return {
+        "database": names.DEFAULT_DATABASE,
+        "owner": names.DATABASE_OWNER,
+        "postInitSQL": [f"CREATE DATABASE {names.VISIBILITY_DATABASE} OWNER {names.DATABASE_OWNER}"],
     }
 
 
@@ -167,22 +167,7 @@ def pooler_spec(settings: Pooler, image: str, placement: Placement) -> dict[str,
         "instances": settings.instances,
         "pgbouncer": {
             "poolMode": "transaction",
-            "parameters": {
-                "default_pool_size": str(settings.pool_size),
-                "max_client_conn": str(settings.max_client_connections),
-                # The default of 15 s would be added to every failover.
-                "server_login_retry": "1",
-                "server_connect_timeout": "3",
-                # A primary that went silent holds its connections no longer than this (milliseconds).
-                "tcp_user_timeout": "5000",
-                "tcp_keepalive": "1",
-                "tcp_keepidle": "5",
-                "tcp_keepintvl": "2",
-                "tcp_keepcnt": "3",
-                # A call that found no server by then fails, and Temporal tries again.
-                "query_wait_timeout": "15",
-                "ignore_startup_parameters": "extra_float_digits",
-            },
+            "parameters": _pooler_parameters(settings),
         },
         "deploymentStrategy": {
             "type": "RollingUpdate",
@@ -193,6 +178,9 @@ def pooler_spec(settings: Pooler, image: str, placement: Placement) -> dict[str,
             "spec": {
                 "affinity": _zones_only(placement),
                 "enableServiceLinks": False,
+                # PgBouncer waits for its clients to leave, which pools never do: 162 s were measured with the
+                # default of 180, all for nothing. Statements in flight end well within this.
+                "terminationGracePeriodSeconds": 20,
                 **_without_empty(
                     {
                         "imagePullSecrets": [{"name": name} for name in placement.pull_secrets],
@@ -214,6 +202,25 @@ def pooler_spec(settings: Pooler, image: str, placement: Placement) -> dict[str,
                 ],
             },
         },
+    }
+
+
+def _pooler_parameters(settings: Pooler) -> dict[str, str]:
+    return {
+        "default_pool_size": str(settings.pool_size),
+        "max_client_conn": str(settings.max_client_connections),
+        # The default of 15 s would be added to every failover.
+        "server_login_retry": "1",
+        "server_connect_timeout": "3",
+        # A primary that went silent holds its connections no longer than this (milliseconds).
+        "tcp_user_timeout": "5000",
+        "tcp_keepalive": "1",
+        "tcp_keepidle": "5",
+        "tcp_keepintvl": "2",
+        "tcp_keepcnt": "3",
+        # A call that found no server by then fails, and Temporal tries again.
+        "query_wait_timeout": "15",
+        "ignore_startup_parameters": "extra_float_digits",
     }
 
 

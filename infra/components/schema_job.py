@@ -63,8 +63,9 @@ class SchemaJob(pulumi.ComponentResource):
             _NAME,
             metadata=ObjectMetaArgs(name=job_name, namespace=placement.namespace, labels=labels(_NAME)),
             spec=JobSpecArgs(
-                # Databases that are still starting, or failing over, are tried again for about 20 minutes.
+                # Databases that are still starting, or failing over, are tried again; then the job says so.
                 backoff_limit=12,
+                active_deadline_seconds=1200,
                 template=core.PodTemplateSpecArgs(
                     metadata=ObjectMetaArgs(labels=labels(_NAME)),
                     spec=core.PodSpecArgs(

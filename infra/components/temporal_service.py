@@ -25,6 +25,7 @@ from infra.sizing import go_memory_limit
 from infra.stores import Stores
 
 _USER_ID = 1000
+_COMMAND = ("temporal-server", "--config-file", CONFIG_PATH, "--allow-no-auth", "start", "--service")
 
 
 class TemporalService(pulumi.ComponentResource):
@@ -71,15 +72,7 @@ class TemporalService(pulumi.ComponentResource):
         workload = Workload(
             name=name,
             image=image,
-            command=[
-                "temporal-server",
-                "--config-file",
-                CONFIG_PATH,
-                "--allow-no-auth",
-                "start",
-                "--service",
-                spec.name,
-            ],
+            command=[*_COMMAND, spec.name],
             user_id=_USER_ID,
             replicas=settings.replicas,
             resources=settings.resources,

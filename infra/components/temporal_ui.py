@@ -59,38 +59,35 @@ class TemporalUi(pulumi.ComponentResource):
         config_map = core.ConfigMap(
             names.UI, metadata=metadata, data={f"{_ENVIRONMENT}.yaml": config}, opts=child
         )
-        workload = Workload(
-            name=names.UI,
-            image=image,
-            command=[
-                "/home/ui-server/ui-server",
-                "--root",
-                "/",
-                "--config",
-                _CONFIG_FOLDER.lstrip("/"),
-                "--env",
-                _ENVIRONMENT,
-                "start",
-            ],
-            user_id=_USER_ID,
-            replicas=settings.replicas,
-            resources=settings.resources,
-            probes=http_probes(UI_PORT, live="/healthz", ready="/healthz"),
-            ports={"http": UI_PORT},
-            grace_seconds=_GRACE_SECONDS,
-            mounts=[Mount("config", _CONFIG_FOLDER, config_map=names.UI)],
-            config_checksum=checksum(config),
-        )
+        workload = _workload(settings, image, config)
         deploy_workload(workload, placement, pulumi.ResourceOptions(parent=self, depends_on=[config_map]))
-        service = core.Service(
-            names.UI,
-            metadata=metadata,
-            spec=core.ServiceSpecArgs(
-                type="ClusterIP",
-                selector=selector(names.UI),
-                ports=[core.ServicePortArgs(name="http", port=UI_PORT, target_port="http", protocol="TCP")],
-            ),
-            opts=child,
-        )
+        service = _service(metadata, child)
         self.url = service.spec.apply(lambda spec: f"http://{spec.cluster_ip}:{UI_PORT}")
         self.register_outputs({"url": self.url})
+
+
+def _workload(settings: Ui, image: str, config: str) -> Workload:
+    command = ["/home/ui-server/ui-server", "--root", "/", "--config", _CONFIG_FOLDER.lstrip("/")]
+    return Workload(
+        name=names.UI,
+        image=image,
+        command=[*command, "--env", _ENVIRONMENT, "start"],
+        user_id=_USER_ID,
+        replicas=settings.replicas,
+        resources=settings.resources,
+        probes=http_probes(UI_PORT, live="/healthz", ready="/healthz"),
+        ports={"http": UI_PORT},
+        grace_seconds=_GRACE_SECONDS,
+        mounts=[Mount("config", _CONFIG_FOLDER, config_map=names.UI)],
+        config_checksum=checksum(config),
+    )
+
+
+def _service(metadata: ObjectMetaArgs, opts: pulumi.ResourceOptions) -> core.Service:
+    port = core.ServicePortArgs(name="http", port=UI_PORT, target_port="http", protocol="TCP")
+    return core.Service(
+        names.UI,
+        metadata=metadata,
+        spec=core.ServiceSpecArgs(type="ClusterIP", selector=selector(names.UI), ports=[port]),
+        opts=opts,
+    )

@@ -24,6 +24,10 @@ from infra.rendering.text import checksum
 from infra.settings.temporal import Resources
 
 _RESOURCES = Resources(cpu_request="20m", memory_request="96Mi", memory_limit="256Mi")
+_MOUNTS = (
+    Mount("tenants", TENANTS_FOLDER, config_map=names.TENANTS),
+    Mount("tmp", "/tmp"),  # noqa: S108  # inside a container, whose root is read-only
+)
 
 
 class TenantReconcileJob(pulumi.ComponentResource):
@@ -63,17 +67,6 @@ class TenantReconcileJob(pulumi.ComponentResource):
         )
         # A Job cannot be changed, and must run again when the tenants or its code do: both are its name.
         job_name = f"{names.TENANTS}-{checksum(tenants, image)}"
-        mounts = [Mount("tenants", TENANTS_FOLDER, config_map=names.TENANTS), Mount("tmp", "/tmp")]  # noqa: S108  # inside a container
-        container = core.ContainerArgs(
-            name="reconcile",
-            image=image,
-            image_pull_policy=PULL_POLICY,
-            command=["python3", "-m", "worker.tenants", "apply"],
-            env=environment(worker_environment.variables()),
-            resources=resource_requirements(_RESOURCES),
-            security_context=restricted(),
-            volume_mounts=[volume_mount(mount) for mount in mounts],
-        )
         job = Job(
             names.TENANTS,
             metadata=ObjectMetaArgs(
@@ -86,8 +79,8 @@ class TenantReconcileJob(pulumi.ComponentResource):
                     spec=core.PodSpecArgs(
                         **placement.pod_fields(USER_ID),
                         restart_policy="OnFailure",
-                        containers=[container],
-                        volumes=[volume(mount) for mount in mounts],
+                        containers=[_container(image, worker_environment)],
+                        volumes=[volume(mount) for mount in _MOUNTS],
                     ),
                 ),
             ),
@@ -97,3 +90,16 @@ class TenantReconcileJob(pulumi.ComponentResource):
         )
         self.resources = [file, job]
         self.register_outputs({"name": job_name})
+
+
+def _container(image: str, worker_environment: WorkerEnvironment) -> core.ContainerArgs:
+    return core.ContainerArgs(
+        name="reconcile",
+        image=image,
+        image_pull_policy=PULL_POLICY,
+        command=["python3", "-m", "worker.tenants", "apply"],
+        env=environment(worker_environment.variables()),
+        resources=resource_requirements(_RESOURCES),
+        security_context=restricted(),
+        volume_mounts=[volume_mount(mount) for mount in _MOUNTS],
+    )

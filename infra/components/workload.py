@@ -95,10 +95,12 @@ def deploy_workload(
         placement: Where it may run.
         opts: Options of the children: parent and dependencies.
     """
-    name, match = workload.name, selector(workload.name)
+    name = workload.name
+    match = selector(name)
+    metadata = ObjectMetaArgs(name=name, namespace=placement.namespace, labels=labels(name))
     deployment = Deployment(
         name,
-        metadata=ObjectMetaArgs(name=name, namespace=placement.namespace, labels=labels(name)),
+        metadata=metadata,
         spec=DeploymentSpecArgs(
             replicas=workload.replicas,
             selector=LabelSelectorArgs(match_labels=match),
@@ -116,7 +118,7 @@ def deploy_workload(
     )
     budget = PodDisruptionBudget(
         name,
-        metadata=ObjectMetaArgs(name=name, namespace=placement.namespace, labels=labels(name)),
+        metadata=metadata,
         spec=PodDisruptionBudgetSpecArgs(
             max_unavailable=1,
             selector=LabelSelectorArgs(match_labels=match),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from infra.rendering.temporal_config import PLUGIN
+from urllib.parse import urlencode
+
+from infra.rendering.temporal_config import PLUGIN, connect_attributes
 from infra.stores import SqlStore, StoreName
 
 _FOLDERS: dict[StoreName, str] = {"default": "temporal", "visibility": "visibility"}
@@ -18,17 +20,27 @@ PASSWORD_VARIABLE = "SQL_PASSWORD"  # noqa: S105  # the name of a variable
 def schema_script(name: StoreName) -> str:
     """Return the shell script for one store.
 
-    Both commands are safe to repeat: setup leaves a newer schema alone, update starts from the version it finds.
+    Every command is safe to repeat: setup leaves a newer schema alone, update starts from the version it finds.
+    The last one changes nothing: it waits until the way that the servers take, through the pooler, answers as well.
     """
-    return (
-        "temporal-sql-tool setup-schema --version 0.0\n"
-        f"temporal-sql-tool update-schema --schema-dir {_SCHEMA_ROOT}/{_FOLDERS[name]}/versioned\n"
+    update = f"update-schema --schema-dir {_SCHEMA_ROOT}/{_FOLDERS[name]}/versioned"
+    as_servers = (
+        '--endpoint "$SERVERS_HOST" --port "$SERVERS_PORT" --connect-attributes "$SERVERS_ATTRIBUTES"'
+    )
+    return "\n".join(
+        [
+            "temporal-sql-tool setup-schema --version 0.0",
+            f"temporal-sql-tool {update}",
+            f"until temporal-sql-tool {as_servers} {update}; do sleep 1; done",
+            "",
+        ]
     )
 
 
 def schema_variables(store: SqlStore) -> dict[str, str]:
     """Return the tool's plain environment for one store; the password is not in it."""
     host, _, port = store.schema_address.rpartition(":")
+    servers_host, _, servers_port = store.address.rpartition(":")
     variables = {
         "SQL_PLUGIN": PLUGIN,
         "SQL_HOST": host,
@@ -36,6 +48,9 @@ def schema_variables(store: SqlStore) -> dict[str, str]:
         "SQL_USER": store.user,
         "SQL_DATABASE": store.database,
         "SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
+        "SERVERS_HOST": servers_host,
+        "SERVERS_PORT": servers_port,
+        "SERVERS_ATTRIBUTES": urlencode(connect_attributes(store)),
     }
     if store.tls:
         variables["SQL_TLS"] = "true"

@@ -101,10 +101,6 @@ def _rpc(service: TemporalServiceSpec) -> dict[str, object]:
 
 
 def _sql(store: SqlStore) -> dict[str, object]:
-    attributes = {"connect_timeout": str(_CONNECT_TIMEOUT_SECONDS)}
-    if store.is_transaction_pooled:
-        # Prepared statements live on a server connection, and the pooler gives every transaction another one.
-        attributes["default_query_exec_mode"] = "simple_protocol"
     tls = {} if store.tls is None else {"tls": _tls(store)}
     return {
         "pluginName": PLUGIN,
@@ -117,9 +113,18 @@ def _sql(store: SqlStore) -> dict[str, object]:
         "maxIdleConns": store.max_connections,
         # After a failover the pool has moved on within this time even where no error told it to.
         "maxConnLifetime": "10m",
-        "connectAttributes": attributes,
+        "connectAttributes": connect_attributes(store),
         **tls,
     }
+
+
+def connect_attributes(store: SqlStore) -> dict[str, str]:
+    """Return what the driver is told besides the address."""
+    attributes = {"connect_timeout": str(_CONNECT_TIMEOUT_SECONDS)}
+    if store.is_transaction_pooled:
+        # Prepared statements live on a server connection, and the pooler gives every transaction another one.
+        attributes["default_query_exec_mode"] = "simple_protocol"
+    return attributes
 
 
 def _tls(store: SqlStore) -> dict[str, object]:

@@ -64,6 +64,9 @@ def test_the_schema_job_goes_past_the_pooler_and_holds_no_password() -> None:
         "SQL_USER": "temporal",
         "SQL_DATABASE": "temporal_visibility",
         "SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
+        "SERVERS_HOST": "postgres-pooler.temporal.svc.cluster.local",
+        "SERVERS_PORT": "5432",
+        "SERVERS_ATTRIBUTES": "connect_timeout=5&default_query_exec_mode=simple_protocol",
     }
 
 
@@ -75,6 +78,9 @@ def test_the_schema_job_trusts_the_authority_of_an_external_store() -> None:
         "SQL_USER": "searcher",
         "SQL_DATABASE": "visibility",
         "SQL_CONNECT_ATTRIBUTES": "connect_timeout=5",
+        "SERVERS_HOST": "search.example.net",
+        "SERVERS_PORT": "6432",
+        "SERVERS_ATTRIBUTES": "connect_timeout=5&default_query_exec_mode=simple_protocol",
         "SQL_TLS": "true",
         "SQL_TLS_CA_FILE": "/etc/temporal/ca/visibility/ca.crt",
         "SQL_TLS_SERVER_NAME": "db",
