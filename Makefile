@@ -8,11 +8,11 @@ LAB := $(BIN)/python -m lab
 # Simulated routers and their ledger, on the lab's host outside every zone; stacks/Pulumi.local.yaml names it too.
 ROUTERS := 172.30.0.20:7480
 # The lab's environment (kubeconfig, tools, Pulumi), read anew by each recipe line that needs it.
-WITH_LAB := eval "$$($(LAB) env)" &&
+WITH_LAB := environment="$$($(LAB) env)" && eval "$$environment" &&
 ENVIRONMENT := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test e2e lifecycle drill bench image down check format lock
+.PHONY: help up demo test e2e lifecycle drill bench image down format lock
 .SUFFIXES:
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -27,6 +27,7 @@ $(ENVIRONMENT): requirements/dev.txt pyproject.toml
 	touch $@
 
 up: $(ENVIRONMENT) ## lab, `pulumi up` of STACK, and the six deployments of three tenants on it
+	$(BIN)/python -m infra.up --check-only --stack $(STACK)
 	$(LAB) up
 	$(LAB) outside start routers -- $(CURDIR)/$(BIN)/python -m worker.simulator --listen $(ROUTERS) --data .
 	$(WITH_LAB) python -m infra.up --stack $(STACK) $(if $(filter 1,$(SWITCH)),--switch)
@@ -37,7 +38,7 @@ demo: $(ENVIRONMENT) ## the six deployments on Temporal's embedded dev server: n
 test: $(ENVIRONMENT) ## static checks and every test that needs no cluster
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/lint-imports --no-logo > /tmp/routerfleet-imports.log || { cat /tmp/routerfleet-imports.log; exit 1; }
+	report="$$($(BIN)/lint-imports --no-logo)" || { echo "$$report"; exit 1; }
 	$(BIN)/basedpyright
 	$(BIN)/basedpyright --project pyrightconfig.tests.json
 	$(BIN)/pytest --quiet
@@ -47,6 +48,9 @@ e2e: $(ENVIRONMENT) ## the tests that need the lab (make up first)
 
 drill: $(ENVIRONMENT) ## every zone powered off in turn under load (make up first)
 	$(WITH_LAB) pytest -m drill
+
+bench: ## benchmarks: none yet
+	@echo "bench: there are no benchmarks yet; make drill measures failover" >&2; exit 2
 
 lifecycle: $(ENVIRONMENT) ## the lab comes, is repaired and goes without a trace (make down first)
 	$(BIN)/pytest -m lifecycle tests/lifecycle

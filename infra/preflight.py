@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Protocol, cast
 
 import httpx2
@@ -22,10 +20,11 @@ from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Node, Secret
 from lightkube.resources.storage_v1 import StorageClass
 
-from infra import names, sizing
+from infra import kubeconfig, names, sizing
 from infra.components.server_config import SHARDS_ANNOTATION
 from infra.dynamic_config_check import check_dynamic_config
 from infra.images import unpinned
+from infra.kubeconfig import KubeconfigError
 from infra.labels import ZONE
 from infra.settings import Settings, SettingsError, load_stack
 from infra.stores import stores_of
@@ -89,14 +88,14 @@ def observe(settings: Settings) -> ClusterFacts:
         ClusterUnavailableError: When kubeconfig has no such context, or the API server does not answer.
     """
     context = settings.cluster.context
-    path = Path(os.environ.get("KUBECONFIG") or "~/.kube/config").expanduser()
     try:
-        config = lightkube.KubeConfig.from_file(path).get(context)
-        client = lightkube.Client(config, timeout=httpx2.Timeout(_TIMEOUT_SECONDS))
+        client = lightkube.Client(kubeconfig.find(context), timeout=httpx2.Timeout(_TIMEOUT_SECONDS))
         return _observe(cast("_Reader", client), settings)
-    except (ConfigError, KeyError) as error:
+    except KubeconfigError as error:
+        raise ClusterUnavailableError(str(error)) from error
+    except ConfigError as error:
         raise ClusterUnavailableError(
-            f"cluster.context: kubeconfig {path} has no usable context {context}: {_one_line(error)}"
+            f"cluster.context: {context} in kubeconfig cannot be used: {_one_line(error)}"
         ) from error
     except ApiError as error:
         raise ClusterUnavailableError(

@@ -98,7 +98,9 @@ class Stack:
         return pulumi.ResourceOptions(provider=self._provider, depends_on=list(resources))
 
     def ground(self) -> list[pulumi.Resource]:
-        """Declare the namespace that everything stands on."""
+        """Declare the namespace that everything stands on, unless it is there already."""
+        if not self._settings.cluster.creates_namespace:
+            return []
         namespace = RestrictedNamespace(
             self._settings.cluster.namespace,
             is_drill_allowed=self._settings.drills.is_allowed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,10 +20,8 @@ from typing import Any, cast
 
 from infra import manifests, names, outputs
 from infra.outputs import Outputs
-from infra.settings import PROJECT
+from infra.settings import PROJECT, SettingsError, load_stack
 from worker.tenancy import SHARED_POOL
-
-STACKS = Path(__file__).resolve().parent.parent / "stacks"
 
 
 class UpError(Exception):
@@ -31,24 +30,17 @@ class UpError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 2 refused, otherwise that of the step that failed."""
-    parser = argparse.ArgumentParser(prog="python -m infra.up", description=__doc__)
-    parser.add_argument("-s", "--stack", default="local", help="stack to bring up (default: local)")
-    parser.add_argument(
-        "--switch", action="store_true", help="destroy another stack that is up, without asking"
-    )
-    parser.add_argument("--no-demo", action="store_true", help="leave the six deployments out")
-    args = parser.parse_args(arguments)
+    args = _parser().parse_args(arguments)
     try:
-        check_name(args.stack)
-        manifests.fetch(manifests.CLOUDNATIVE_PG)
-        make_way(args.stack, may_destroy=args.switch)
-        release_dead_lock(args.stack)
-        call("pulumi", "up", "-s", args.stack, "--yes", "--skip-preview", "--suppress-outputs")
-        result = outputs.load(args.stack)
+        load_stack(args.stack)
+        if args.check_only:
+            return 0
+        result = bring_up(args.stack, may_destroy=args.switch)
         if not args.no_demo:
             run_demo(result)
-    except (UpError, RuntimeError) as error:
-        print(f"up: {error}", file=sys.stderr)
+    except (UpError, SettingsError, RuntimeError) as error:
+        for line in str(error).splitlines():
+            print(f"up: {line}", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
         return error.returncode
@@ -59,19 +51,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def check_name(stack: str) -> None:
-    """Refuse a stack without a file.
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.up", description=__doc__)
+    parser.add_argument("-s", "--stack", default="local", help="stack to bring up (default: local)")
+    parser.add_argument(
+        "--switch", action="store_true", help="destroy another stack that is up, without asking"
+    )
+    parser.add_argument("--no-demo", action="store_true", help="leave the six deployments out")
+    parser.add_argument(
+        "--check-only",
+        action="store_true",
+        help="only see that the stack exists and its settings are right; needs neither pulumi nor a cluster",
+    )
+    return parser
+
+
+def bring_up(stack: str, *, may_destroy: bool) -> Outputs:
+    """Bring the stack up, alone in its backend, whatever an earlier update that was killed left behind.
 
     Raises:
-        UpError: Names the stacks there are.
+        UpError: When a tool is missing, or another stack is up and must not be destroyed.
     """
-    known = sorted(
-        file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in STACKS.glob("Pulumi.*.yaml")
-    )
-    if stack not in known:
-        raise UpError(
-            f"stack: {stack!r} has no file stacks/Pulumi.{stack}.yaml; stacks are {', '.join(known)}"
-        )
+    for tool in ("pulumi", "kubectl"):
+        if shutil.which(tool) is None:
+            raise UpError(f'{tool} is not on PATH: run eval "$(.venv/bin/python -m lab env)" first')
+    manifests.fetch(manifests.CLOUDNATIVE_PG)
+    make_way(stack, may_destroy=may_destroy)
+    recover(stack)
+    call("pulumi", "up", "-s", stack, "--yes", "--skip-preview", "--suppress-outputs")
+    return outputs.load(stack)
 
 
 def make_way(stack: str, *, may_destroy: bool) -> None:
@@ -87,22 +95,50 @@ def make_way(stack: str, *, may_destroy: bool) -> None:
             f"stack {others[0]} is up on this cluster, and it holds one at a time: add SWITCH=1 to replace it"
         )
     for other in others:
+        recover(other)
         call("pulumi", "destroy", "-s", other, "--yes", "--skip-preview")
     if stack not in [row["name"] for row in listed]:
         call("pulumi", "stack", "init", stack, "--no-select")
 
 
+def recover(stack: str) -> None:
+    """Take away what a killed update left: its lock, and creations of which nobody knows how they ended.
+
+    `pulumi up` only warns of such creations, but keeps them in its state for ever; forgotten, they are made
+    again, which for an object that exists is an update.
+    """
+    release_dead_lock(stack)
+    state = cast("dict[str, Any]", json.loads(ask("pulumi", "stack", "export", "-s", stack)))
+    deployment = cast("dict[str, Any]", state.get("deployment") or {})
+    operations = cast("list[dict[str, Any]]", deployment.get("pending_operations") or [])
+    if any(operation["type"] == "creating" for operation in operations):
+        # Not interactive: in a terminal it would ask about each of them.
+        call("pulumi", "refresh", "-s", stack, "--clear-pending-creates", "--yes", "--skip-preview",
+             "--non-interactive", "--suppress-outputs")  # fmt: skip
+
+
 def release_dead_lock(stack: str) -> None:
-    """Take away the lock that an update left which was killed on this machine; a live one's stays."""
+    """Take away the locks of updates that were killed on this machine; a live one's keeps them all."""
     backend = urllib.parse.urlsplit(os.environ.get("PULUMI_BACKEND_URL", ""))
     if backend.scheme != "file":
         return
     locks = Path(backend.path) / ".pulumi" / "locks" / "organization" / PROJECT / stack
-    for file in locks.glob("*.json"):
-        owner = json.loads(file.read_text())
-        if owner["hostname"] == socket.gethostname() and not Path(f"/proc/{owner['pid']}").exists():
-            call("pulumi", "cancel", "-s", stack, "--yes")
-            return
+    files = list(locks.glob("*.json"))
+    # `pulumi cancel` removes every lock of the stack, so one that lives protects the others.
+    if files and all(map(_is_dead, files)):
+        call("pulumi", "cancel", "-s", stack, "--yes")
+
+
+def _is_dead(lock: Path) -> bool:
+    try:
+        owner = json.loads(lock.read_text())
+        host, process = owner["hostname"], int(owner["pid"])
+    except FileNotFoundError:
+        return True
+    except (ValueError, KeyError, TypeError):
+        # Pulumi writes locks in one go: half of one is what a machine left that died.
+        return True
+    return host == socket.gethostname() and not Path(f"/proc/{process}").exists()
 
 
 def run_demo(result: Outputs) -> None:
@@ -123,13 +159,15 @@ def closing_words(stack: str, result: Outputs) -> str:
         f"tenants              {', '.join(sorted(result['tenants']))}",
         f"survives             {json.dumps(result['persistence'].get('survives'))}",
         "",
-        'A shell with kubectl and pulumi for it:   eval "$(python -m lab env)"',
+        'A shell with kubectl and pulumi for it:   eval "$(.venv/bin/python -m lab env)"',
         "Where everything runs:                    kubectl get pods -A -o wide",
         f"That nothing is left to change:           pulumi up -s {stack}",
     ]
     if result["is_drill_allowed"]:
         zone = result["zones"][0]
-        lines.append(f"Take a zone away, and give it back:        python -m lab power-off {zone} --for 120")
+        lines.append(
+            f"Take a zone away, and give it back:        .venv/bin/python -m lab power-off {zone} --for 120"
+        )
     return "\n".join(lines)
 
 

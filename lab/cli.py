@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +27,30 @@ from lab.progress import Steps
 from lab.toolchain import cli as toolchain_cli
 
 Command = Callable[[State, argparse.Namespace], int]
+HEAL_SECONDS_MAX = 24 * 3600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = _parser().parse_args(arguments)
     try:
+        args = _parser().parse_args(arguments)
         return args.run(State(), args)
-    except LabError as error:
+    except (LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        print(f"lab: {_failed_command(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("lab: interrupted; the next `up` repairs what is half done", file=sys.stderr)
         return 130
+
+
+def _failed_command(error: subprocess.CalledProcessError) -> str:
+    said = error.stderr or ""
+    lines = (said.decode(errors="replace") if isinstance(said, bytes) else said).strip().splitlines()
+    command = error.cmd if isinstance(error.cmd, str) else shlex.join(map(str, error.cmd))
+    return f"{command} failed with {error.returncode}" + (f": {lines[-1]}" if lines else "")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     for fault in (off, on):
         fault.add_argument("zone", metavar="ZONE", help=", ".join(node.zone for node in NODES))
     off.add_argument(
-        "--for", dest="seconds", type=float, metavar="SECONDS", help="power on again after this time"
+        "--for", dest="seconds", type=_seconds, metavar="SECONDS", help="power on again after this time"
     )
     add("heal", _heal, "undo every fault")
     outside = add("outside", _outside, "run a long-lived process on the host outside the zones (172.30.0.20)")
@@ -134,8 +148,7 @@ def _tail(file: Path, lines: int) -> str:
 
 def _power_off(state: State, args: argparse.Namespace) -> int:
     node = _zone(args.zone)
-    with state.lock():
-        state.claim()
+    with _live(state):
         faults.power_off(state, node, args.seconds)
     _print(args, {"zone": node.zone, "power": "off"}, f"{node.zone} is off")
     return 0
@@ -143,16 +156,14 @@ def _power_off(state: State, args: argparse.Namespace) -> int:
 
 def _power_on(state: State, args: argparse.Namespace) -> int:
     node = _zone(args.zone)
-    with state.lock():
-        state.claim()
+    with _live(state):
         faults.power_on(state, node)
     _print(args, {"zone": node.zone, "power": "on"}, f"{node.zone} is on and {node.name} is Ready")
     return 0
 
 
 def _heal(state: State, args: argparse.Namespace) -> int:
-    with state.lock():
-        state.claim()
+    with _live(state):
         faults.heal(state)
     _print(args, {"healed": True}, "every zone is on")
     return 0
@@ -162,8 +173,7 @@ def _outside(state: State, args: argparse.Namespace) -> int:
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if args.action == "start" and not command:
         raise LabError("outside start: name the command after --")
-    with state.lock():
-        state.claim()
+    with _live(state):
         if args.action == "stop":
             guests.stop(state, args.name)
             _print(args, {"name": args.name, "running": False}, f"{args.name} is stopped")
@@ -175,6 +185,27 @@ def _outside(state: State, args: argparse.Namespace) -> int:
                 f"{args.name} runs; its log is {log}",
             )
     return 0
+
+
+@contextmanager
+def _live(state: State) -> Iterator[None]:
+    """Hold a lab that is up; where there is none nothing is made, not even the lock's file."""
+    requirements.check_root()
+    state.check_up()
+    with state.lock():
+        state.check_up()
+        state.claim()
+        yield
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= HEAL_SECONDS_MAX:
+        raise LabError(f"--for: {text!r} is not a number of seconds above 0 and up to a day, such as 60")
+    return seconds
 
 
 def _zone(name: str) -> Node:

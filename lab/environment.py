@@ -16,7 +16,23 @@ PASSPHRASE = "routerfleet-lab"  # noqa: S105  see docs/adr/0004-local-stack-pass
 operators inside the cluster. Its salt stands in the stack's file, which Pulumi would otherwise rewrite."""
 
 
-PULUMI_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec")
+PULUMI_PROGRAMS = ("pulumi", "pulumi-language-python")
+EXEC = "pulumi-language-python-exec"
+"""The language host's script that runs a program; the host looks for it in its own folder."""
+EXEC_WRAPPER = """#!/usr/bin/env python3
+# The language host interrupts this process when an update has failed; the failure has been told by then.
+import runpy
+import sys
+
+
+def quietly(kind, error, trace):
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = quietly
+runpy.run_path({original!r}, run_name="__main__")
+"""
 
 
 def ensure_pulumi(state: State, tools: Mapping[str, Path]) -> None:
@@ -24,8 +40,11 @@ def ensure_pulumi(state: State, tools: Mapping[str, Path]) -> None:
     for folder in ("home", "state", "bin"):
         (state.pulumi / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in PULUMI_PROGRAMS:
-        source = tools[name] if name in tools else tools["pulumi-language-python"].with_name(name)
-        _link(source, state.pulumi / "bin" / name)
+        _link(tools[name], state.pulumi / "bin" / name)
+    script = state.pulumi / "bin" / EXEC
+    script.unlink(missing_ok=True)
+    script.write_text(EXEC_WRAPPER.format(original=str(tools["pulumi-language-python"].with_name(EXEC))))
+    script.chmod(0o755)
     install_plugin(state.pulumi / "home")
     file = state.pulumi / "passphrase"
     file.write_text(PASSPHRASE)

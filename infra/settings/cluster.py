@@ -47,6 +47,9 @@ class Cluster(Model):
     a zone that silently disappears from a discovered list would shrink the spread."""
     namespace: DnsLabel = "temporal"
     """Kubernetes namespace of everything but operators. Default `temporal`, as people look for it there."""
+    creates_namespace: bool = True
+    """Whether the stack makes that namespace, and deletes it with itself. Default true. False where it exists
+    already, for example to hold the Secrets of external stores; it must enforce Pod Security `restricted`."""
     dns_domain: str = "cluster.local"
     """Domain of the cluster's DNS, which HAProxy's resolver needs spelled out. Default `cluster.local`."""
     storage_class: str | None = None

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,12 +20,15 @@ from lab.cluster import (
     cgroups,
     control_plane,
     guests,
+    healers,
     kubeconfig,
     machine,
     network,
+    node,
     nodes,
     pki,
     requirements,
+    sysctls,
 )
 from lab.cluster.kubectl import Kubectl
 from lab.cluster.layout import CONTROL, NODES, OUTSIDE
@@ -45,8 +49,11 @@ MOUNT_POINTS = (
     Path("/var/log/containers"),
     Path("/run/containerd"),
     Path("/run/routerfleet"),
+    *map(Path, node.RUNTIME_FOLDERS),
 )
 """Folders that must exist on the host for a node to mount its own over them."""
+NETWORK_NAMES = Path("/run/netns")
+"""What `ip netns` mounts over itself on first use."""
 
 
 def up(state: State, steps: Steps) -> None:
@@ -61,13 +68,15 @@ def up(state: State, steps: Steps) -> None:
     # In one call: every prerequisite is checked before the first of many minutes of building.
     tools = toolchain.ensure({*CLUSTER_TOOLS, *SHELL_TOOLS, *images.needed_tools(images.RECIPES)})
     built = images.build(images.RECIPES)
+    healers.end(state)
     _remember_mount_points(state)
+    sysctls.remember(state.root)
     with steps("control plane"):
         kubectl = _control_plane(state, tools)
     since, booting = dt.datetime.now(dt.UTC), [n for n in NODES if not machine.is_running(state.folder(n))]
-    with steps(f"nodes {', '.join(node.name for node in NODES)}"):
-        for node in NODES:
-            nodes.switch_on(state, node, tools)
+    with steps(f"nodes {', '.join(n.name for n in NODES)}"):
+        for which in NODES:
+            nodes.switch_on(state, which, tools)
         with ThreadPoolExecutor(len(NODES)) as pool:
             counts = list(pool.map(partial(nodes.import_images, tools=tools, built=built), NODES))
         nodes.wait_ready(kubectl, booting, since)
@@ -105,6 +114,7 @@ def down(state: State, steps: Steps) -> None:
     if state.owner():
         state.claim()
     with steps("machines"):
+        healers.end(state)
         guests.stop_all(state)
         for one in (*NODES, CONTROL):
             machine.kill(state.folder(one))
@@ -112,7 +122,9 @@ def down(state: State, steps: Steps) -> None:
         network.remove_all()
     with steps("control groups and files"):
         cgroups.remove()
+        sysctls.restore(state.root)
         _forget_mount_points(state)
+        toolchain.remove_left_over()
         shutil.rmtree(state.root, ignore_errors=False) if state.root.exists() else None
 
 
@@ -128,14 +140,14 @@ def status(state: State) -> dict[str, Any]:
             readiness = kubectl.node_readiness() if api == "ready" else {}
     rows = [
         {
-            "node": node.name,
-            "zone": node.zone,
-            "address": node.address,
-            "power": "on" if node.name in running else "off",
-            "link": "up" if network.is_plugged(node) else "down",
-            "ready": readiness.get(node.name, ("Unknown", ""))[0],
+            "node": which.name,
+            "zone": which.zone,
+            "address": which.address,
+            "power": "on" if which.name in running else "off",
+            "link": "up" if network.is_plugged(which) else "down",
+            "ready": readiness.get(which.name, ("Unknown", ""))[0],
         }
-        for node in NODES
+        for which in NODES
     ]
     is_up = api == "ready" and all(row["ready"] == "True" for row in rows)
     return {
@@ -152,6 +164,8 @@ def _remember_mount_points(state: State) -> None:
     """Note which mount points the lab makes, before it makes them, so that `down` takes just those away."""
     note = state.root / "mount-points.json"
     made = _noted_mount_points(state) | {str(parent) for point in MOUNT_POINTS for parent in _missing(point)}
+    if not NETWORK_NAMES.is_mount():
+        made.add(str(NETWORK_NAMES))
     note.write_text(json.dumps(sorted(made)))
 
 
@@ -168,6 +182,9 @@ def _missing(path: Path) -> Iterator[Path]:
 
 def _forget_mount_points(state: State) -> None:
     shutil.rmtree("/run/routerfleet", ignore_errors=True)
+    is_ours = str(NETWORK_NAMES) in _noted_mount_points(state)
+    if is_ours and NETWORK_NAMES.is_mount() and not any(NETWORK_NAMES.iterdir()):
+        subprocess.run(["umount", str(NETWORK_NAMES)], check=True)
     for path in sorted(_noted_mount_points(state), reverse=True):
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106  only where empty: somebody else may use it by now

@@ -1,30 +1,29 @@
 """Power of the lab's machines: start one, kill it as a power cut would, ask whether it runs.
 
 A machine is a network namespace (see `network`) and one process tree in namespaces of its own whose
-first process is `init`. What identifies the tree is the pid of its `unshare` with that process's start
-time, so that a reused pid is never taken for a machine, nor killed.
+first process is `init`. What identifies the tree is the pid of its `unshare`; see `process`.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lab.cluster import process
 from lab.cluster.layout import Machine
 from lab.errors import LabError
 
 INIT = Path(__file__).with_name("init.py")
 PYTHON = str(Path(sys.executable).resolve())
 """The interpreter itself, not a virtual environment's link to it: whoever calls, a machine boots the same."""
-KILL_SECONDS = 20.0
 BOOT_FILE = "boot.json"
+PID_FILE = "pid.json"
+STARTERS = ("nsenter", "unshare")
+"""What the tree's first process is called: it enters the machine's network, then makes the namespaces."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def start(name: str, machine: Machine, boot: Boot, folder: Path) -> None:
         return
     kill(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(file, wanted)
+    process.write_whole(file, wanted)
     _launch(name, machine, folder)
 
 
@@ -87,14 +86,13 @@ def _launch(name: str, machine: Machine, folder: Path) -> None:
     ]  # fmt: skip
     with (folder / "console.log").open("ab") as console:
         # In / and in a session of its own: it outlives the shell, and pins no checkout and no terminal.
-        process = subprocess.Popen(
+        started = subprocess.Popen(
             command, cwd="/", stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
         )
-    identity = {"name": name, "pid": process.pid, "started": _start_time(process.pid)}
-    _write_whole(folder / "pid.json", json.dumps(identity))
-    if process.poll() is not None:
+    process.note(folder / PID_FILE, started.pid, name=name)
+    if started.poll() is not None:
         raise LabError(
-            f"machine {name}: ended at once with {process.returncode}; see {folder / 'console.log'}"
+            f"machine {name}: ended at once with {started.returncode}; see {folder / 'console.log'}"
         )
 
 
@@ -106,61 +104,35 @@ def is_running(folder: Path) -> bool:
 def inner_pid(folder: Path) -> int | None:
     """Return the host's pid of the tree's `init`, to enter its namespaces by; None if it does not run."""
     pid = _pid(folder)
-    if pid is None:
-        return None
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0]) if children else None
+    return None if pid is None else _child(pid)
 
 
 def kill(folder: Path) -> None:
     """Kill every process of the tree at once, as a power cut does, and wait until none is left.
 
     Raises:
-        LabError: Processes are still there after `KILL_SECONDS`.
+        LabError: Processes are still there after `process.KILL_SECONDS`.
     """
-    pid = _pid(folder)
-    if pid is not None:
-        init = inner_pid(folder)
-        os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + KILL_SECONDS
+    while (pid := _pid(folder)) is not None:
+        init = _child(pid)
         # The init's pid disappears only when its whole pid namespace has ended.
-        while any(p is not None and _start_time(p) is not None for p in (pid, init)):
-            _reap(pid)
-            if time.monotonic() > deadline:
-                raise LabError(
-                    f"process {pid} of {folder.name} did not end within {KILL_SECONDS:.0f} s of SIGKILL"
-                )
-            time.sleep(0.02)
-    (folder / "pid.json").unlink(missing_ok=True)
+        if not process.end(pid, *([] if init is None else [init])):
+            raise LabError(
+                f"process {pid} of {folder.name} did not end within {process.KILL_SECONDS:.0f} s of SIGKILL"
+            )
+    (folder / PID_FILE).unlink(missing_ok=True)
 
 
 def _pid(folder: Path) -> int | None:
-    try:
-        identity = json.loads((folder / "pid.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    started = _start_time(identity["pid"])
-    return identity["pid"] if started is not None and started == identity["started"] else None
+    def starts_it(words: Sequence[str]) -> bool:
+        return words[-1] == str(folder / BOOT_FILE) and Path(words[0]).name in STARTERS
+
+    return process.noted(folder / PID_FILE) or process.find(starts_it)
 
 
-def _start_time(pid: int) -> int | None:
-    """Start time of a live process in clock ticks since boot, field 22 of proc(5) stat; None for a dead one."""
+def _child(pid: int) -> int | None:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
-
-
-def _reap(pid: int) -> None:
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)
+    return int(children[0]) if children else None

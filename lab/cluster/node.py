@@ -18,6 +18,8 @@ from lab.cluster.machine import PYTHON, Boot, Service
 SANDBOX_IMAGE = "lab.local/pause:3"
 VOLUME_AGENT = Path(__file__).with_name("volume_agent.py")
 REGION = "lab"
+RUNTIME_FOLDERS = ("/opt/containerd", "/usr/libexec/kubernetes", "/var/lib/kubelet")
+"""Folders that containerd and kubelet make at fixed paths whatever they are told; a node has its own."""
 
 
 def runtime_socket(node: Node) -> Path:
@@ -141,7 +143,7 @@ def boot(node: Node, folder: Path, tools: Mapping[str, Path]) -> Boot:
             "/var/lib/cni": str(folder / "cni-state"),
             "/var/log/containers": str(folder / "container-logs"),
         },
-        tmpfs=["/run/containerd", str(_boot_state(node))],
+        tmpfs=["/run/containerd", *RUNTIME_FOLDERS, str(_boot_state(node))],
         services=[
             Service(
                 "containerd",

@@ -62,9 +62,21 @@ class State:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
 
+    def check_up(self) -> None:
+        """Refuse what needs a lab where there is none.
+
+        Raises:
+            LabError: The control machine does not run.
+        """
+        if not machine.is_running(self.folder(CONTROL)):
+            raise LabError("the lab is not up: run `make up`")
+
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, is_waiting: bool = False) -> Iterator[None]:
         """Hold the lab for one command that changes it.
+
+        Args:
+            is_waiting: Wait for another command to end, rather than refuse.
 
         Raises:
             LabError: Another command holds it.
@@ -72,7 +84,7 @@ class State:
         self.root.parent.mkdir(parents=True, exist_ok=True)
         with (self.root.parent / "lab.lock").open("w") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if is_waiting else fcntl.LOCK_NB))
             except BlockingIOError:
                 raise LabError("another lab command is at work on this machine: wait for it to end") from None
             yield

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import math
 import os
 import re
 import ssl
@@ -20,6 +21,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,32 +30,30 @@ PROVISIONER = "routerfleet.lab/volumes"
 NODE_LABEL = "routerfleet.lab/node"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 WATCH_SECONDS = 60
+WATCH_SECONDS_AFTER_FAILURE = 5
+"""How soon everything is listed again, and with it what failed is tried again."""
 RETRY_SECONDS = 1.0
 UNITS = {
-    "": 1,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{f"{letter}i": Decimal(2) ** (10 * power) for power, letter in enumerate("KMGTPE", 1)},
+    **{letter: Decimal(10) ** (3 * power) for power, letter in enumerate("kMGTPE", 1)},
 }
 
 Json = dict[str, Any]
 
 
 def size_bytes(quantity: str) -> int:
-    """Return a Kubernetes storage quantity in bytes.
+    """Return a Kubernetes storage quantity in bytes, rounded up to a whole one.
 
     Raises:
-        ValueError: Not a whole number with one of the usual suffixes.
+        ValueError: Not a positive decimal number with one of Kubernetes' suffixes or an exponent.
     """
-    match = re.fullmatch(r"(\d+)([KMGT]i|[kMGT]|)", quantity)
-    if match is None:
+    match = re.fullmatch(r"\+?(\d+\.?\d*|\.\d+)(?:([KMGTPE]i|[mkMGTPE]|)|([eE][+-]?\d{1,2}))", quantity)
+    size = Decimal(match[1] + (match[3] or "")) * UNITS[match[2] or ""] if match else Decimal(0)
+    if size <= 0:
         raise ValueError(f"storage: {quantity!r} is not a size such as 5Gi")
-    return int(match[1]) * UNITS[match[2]]
+    return math.ceil(size)
 
 
 def wants_volume(claim: Json, node: str) -> bool:
@@ -69,10 +69,15 @@ def wants_volume(claim: Json, node: str) -> bool:
 
 def is_released(volume: Json, node: str) -> bool:
     """Tell whether a volume is this node's and its claim is gone."""
+    status: Json = volume.get("status", Json())
+    return is_of(volume, node) and status.get("phase") in ("Released", "Failed")
+
+
+def is_of(volume: Json, node: str) -> bool:
+    """Tell whether a volume is this node's."""
     meta: Json = volume["metadata"]
     labels: Json = meta.get("labels", Json())
-    status: Json = volume.get("status", Json())
-    return labels.get(NODE_LABEL) == node and status.get("phase") in ("Released", "Failed")
+    return labels.get(NODE_LABEL) == node
 
 
 def volume_object(claim: Json, node: str, path: Path) -> Json:
@@ -131,32 +136,39 @@ class Volumes:
         image, target = self.folder / f"{name}.img", self.folder / name
         if not image.exists():
             partial = self.folder / f"{name}.partial"
-            with partial.open("wb") as file:
-                file.truncate(size)
-            run(
-                "mkfs.ext4",
-                "-q",
-                "-F",
-                "-m",
-                "0",
-                "-E",
-                "lazy_itable_init=1,lazy_journal_init=1",
-                str(partial),
-            )
-            partial.replace(image)
+            try:
+                with partial.open("wb") as file:
+                    file.truncate(size)
+                options = "lazy_itable_init=1,lazy_journal_init=1"
+                run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", options, str(partial))
+                partial.replace(image)
+            finally:
+                partial.unlink(missing_ok=True)
         self.mount(image, target)
         return target
 
     def mount(self, image: Path, target: Path) -> None:
-        """Mount an image if it is not."""
+        """Mount an image if it is not; where that fails no folder is left for a pod to write into."""
         target.mkdir(exist_ok=True)
         if not target.is_mount():
-            run("mount", "-o", "loop", str(image), str(target))
+            try:
+                run("mount", "-o", "loop", str(image), str(target))
+            except OSError:
+                target.rmdir()
+                raise
 
     def mount_all(self) -> None:
         """Mount every volume again, as a machine does with its disks when it boots."""
-        for image in self.folder.glob("*.img"):
-            self.mount(image, self.folder / image.stem)
+        for image in sorted(self.folder.glob("*.img")):
+            try:
+                self.mount(image, self.folder / image.stem)
+            except OSError as error:
+                log(f"{image.stem}: {error}")
+
+    def mount_again(self, name: str) -> None:
+        """Mount a volume whose mount failed when the machine booted."""
+        if (self.folder / f"{name}.img").exists():
+            self.mount(self.folder / f"{name}.img", self.folder / name)
 
     def remove(self, name: str) -> None:
         """Unmount and delete the volume."""
@@ -198,29 +210,59 @@ class Api:
             raise OSError(f"{method} {path}: {response.status} {response.read(300).decode(errors='replace')}")
         return response
 
-    def follow(self, path: str, handle: Callable[[Json], None]) -> None:
-        """Hand every object of a collection to `handle`, now and whenever one changes, for a minute."""
+    def follow(self, path: str, handle: Callable[[Json], bool]) -> None:
+        """Hand every object of a collection to `handle`, now and whenever one changes, for a minute.
+
+        For some seconds only where `handle` returned False for one of them, which is then handed over again.
+        """
         listed = json.loads(self.open("GET", path).read())
-        for item in listed["items"]:
-            handle(item)
+        is_well = all([handle(item) for item in listed["items"]])  # a list: every one is handled
+        seconds = WATCH_SECONDS if is_well else WATCH_SECONDS_AFTER_FAILURE
         version = listed["metadata"]["resourceVersion"]
-        query = f"{path}?watch=1&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}"
-        for line in self.open("GET", query, timeout=WATCH_SECONDS + 10):
+        query = f"{path}?watch=1&resourceVersion={version}&timeoutSeconds={seconds}"
+        for line in self.open("GET", query, timeout=seconds + 10):
             event = json.loads(line)
             if event["type"] == "ERROR":
                 return
-            if event["type"] != "DELETED":
-                handle(event["object"])
+            if event["type"] != "DELETED" and not handle(event["object"]) and is_well:
+                return
+
+
+class Apart:
+    """Handles objects one by one: the failure of one is logged, once, and does not keep the others waiting."""
+
+    def __init__(self, handle: Callable[[Json], None]) -> None:
+        self._handle = handle
+        self._failures: dict[str, str] = {}
+
+    def __call__(self, item: Json) -> bool:
+        """Handle one object; tell whether that went well."""
+        name = str(item["metadata"]["name"])
+        try:
+            self._handle(item)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            if self._failures.get(name) != str(error):
+                log(f"{name}: {error}; trying again every {WATCH_SECONDS_AFTER_FAILURE} s")
+            self._failures[name] = str(error)
+            return False
+        self._failures.pop(name, None)
+        return True
 
 
 def serve(api: Api, path: str, handle: Callable[[Json], None]) -> None:
     """Follow a collection for ever; a failure is logged and tried again."""
+    each = Apart(handle)
     while True:
         try:
-            api.follow(path, handle)
+            api.follow(path, each)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            print(f"{path}: {error}", file=sys.stderr, flush=True)
+            log(f"{path}: {error}")
             time.sleep(RETRY_SECONDS)
+
+
+def log(text: str) -> None:
+    """Write one line to the agent's log."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -245,6 +287,8 @@ def main() -> None:
             name = volume["metadata"]["name"]
             volumes.remove(name)
             api.open("DELETE", f"/api/v1/persistentvolumes/{name}").read()
+        elif is_of(volume, args.node):
+            volumes.mount_again(volume["metadata"]["name"])
 
     threading.Thread(target=serve, args=(api, "/api/v1/persistentvolumes", on_volume), daemon=True).start()
     os.nice(5)

@@ -14,6 +14,8 @@ from lab.toolchain import run
 
 _LISTS = Path("/var/lib/apt/lists")
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_POLICY_MARK = "# Written by routerfleet's lab while it installs packages."
+_DPKG_JOURNAL = Path("/var/lib/dpkg/updates")
 _STALE_SECONDS = 24 * 3600
 
 
@@ -40,14 +42,36 @@ def install(packages: Sequence[str]) -> None:
     """Install packages as they are in the machine's own sources.
 
     Raises:
-        LabError: apt-get failed.
+        LabError: apt-get or dpkg failed.
     """
     logs = paths.cache_dir() / "logs"
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
     if _are_lists_stale(time.time()):
         run.logged(["apt-get", "update"], logs / "apt-update.log", env=environment)
     with _services_stay_down():
+        if _is_interrupted():
+            run.logged(["dpkg", "--configure", "-a"], logs / "dpkg-configure.log", env=environment)
         run.logged(command(packages).split(), logs / "apt-install.log", env=environment)
+
+
+def has_left_over() -> bool:
+    """Tell whether the policy of an installation of ours stands: one at work now, or a killed one."""
+    return _POLICY.is_file() and _POLICY_MARK in _POLICY.read_text(errors="replace").splitlines()
+
+
+def remove_left_over() -> None:
+    """Remove the policy that a killed installation left behind; the machine's own is left alone.
+
+    Call it only where no other installation of ours is at work.
+    """
+    if has_left_over():
+        _POLICY.unlink()
+
+
+def _is_interrupted() -> bool:
+    """Tell whether a dpkg was killed: its journal holds entries, as apt-get checks, or packages are half done."""
+    has_journal = _DPKG_JOURNAL.is_dir() and any(e.name.isdigit() for e in _DPKG_JOURNAL.iterdir())
+    return has_journal or bool(run.answer(["dpkg", "--audit"]))
 
 
 def _are_lists_stale(now: float) -> bool:
@@ -58,10 +82,11 @@ def _are_lists_stale(now: float) -> bool:
 @contextmanager
 def _services_stay_down() -> Iterator[None]:
     """Have packages' scripts start nothing: the lab runs its own etcd and containerd."""
+    remove_left_over()
     if _POLICY.exists():
         yield
         return
-    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.write_text(f"#!/bin/sh\n{_POLICY_MARK}\nexit 101\n")
     _POLICY.chmod(0o755)
     try:
         yield

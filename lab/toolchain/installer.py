@@ -95,10 +95,21 @@ def _make(missing: Sequence[Tool], go_version: str, progress: Progress) -> None:
             raise
 
 
+def remove_left_over(progress: Progress | None = None) -> None:
+    """Remove what a killed installation of packages left on the machine outside the cache."""
+    if debian.has_left_over():
+        note = (progress or default_progress()).note
+        with store.locked(_apt_lock(), lambda: note("waiting for another run that installs packages")):
+            debian.remove_left_over()
+
+
+def _apt_lock() -> Path:
+    return paths.cache_dir() / "locks" / "apt"
+
+
 def _install(packages: Sequence[str], progress: Progress) -> None:
-    lock = paths.cache_dir() / "locks" / "apt"
     with (
-        store.locked(lock, lambda: progress.note("waiting for another run that installs packages")),
+        store.locked(_apt_lock(), lambda: progress.note("waiting for another run that installs packages")),
         progress.step(f"install {' '.join(packages)}"),
     ):
         debian.install(packages)

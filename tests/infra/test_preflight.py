@@ -11,8 +11,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra import preflight, run
+from infra import dynamic_config_check, preflight, run
 from infra.dynamic_config_check import check_dynamic_config, problems_of
+from infra.kubeconfig import KubeconfigError, find, paths
 from infra.preflight import ClusterFacts, ClusterUnavailableError, Findings, judge, observe, shortcomings
 from tests.infra.recorder import record
 from tests.infra.support import external, settings, tree
@@ -135,6 +136,55 @@ def test_a_missing_kubeconfig_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "contexts: [\n",
+            "is not YAML: while parsing a flow node expected the node content, but found '<stream end>' in "
+            '"<unicode string>", line 2, column 1: ^',
+        ),
+        ("nonsense\n", "is not a kubeconfig: 'str' object has no attribute 'get'"),
+        ("contexts: 3\n", "is not a kubeconfig: 'int' object is not iterable"),
+    ],
+)
+def test_a_malformed_kubeconfig_is_one_line(kubeconfig: Path, text: str, line: str) -> None:
+    kubeconfig.write_text(text)
+
+    with pytest.raises(ClusterUnavailableError) as refused:
+        observe(settings())
+
+    assert str(refused.value) == f"cluster.context: kubeconfig {kubeconfig} {line}"
+
+
+def test_of_several_kubeconfigs_the_first_that_has_the_context_counts(
+    kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing, second = tmp_path / "missing", tmp_path / "second"
+    second.write_text(kubeconfig.read_text().replace("127.0.0.1:1", "127.0.0.1:2"))
+    third = tmp_path / "third"
+    third.write_text(kubeconfig.read_text().replace('"test"', '"third"'))
+
+    monkeypatch.setenv("KUBECONFIG", f"{missing}:{third}::{kubeconfig}:{second}")
+
+    assert (find("test").cluster.server, find("third").fname) == ("https://127.0.0.1:1", third)
+    with pytest.raises(KubeconfigError) as refused:
+        find("none")
+    assert str(refused.value) == (
+        f"cluster.context: kubeconfig {missing} has no usable context none: Configuration file {missing} not found; "
+        f"kubeconfig {third} has no usable context none: Context 'none' not found; "
+        f"kubeconfig {kubeconfig} has no usable context none: Context 'none' not found; "
+        f"kubeconfig {second} has no usable context none: Context 'none' not found"
+    )
+
+
+def test_without_kubeconfig_kubectls_default_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert paths() == [tmp_path / ".kube" / "config"]
+
+
 @pytest.mark.usefixtures("kubeconfig")
 def test_a_cluster_that_does_not_answer_is_one_line() -> None:
     with pytest.raises(ClusterUnavailableError) as refused:
@@ -217,6 +267,7 @@ def server_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             script.write_text(
                 f'#!/bin/sh\n[ "$1" = --version ] && echo temporal version {version} && exit 0\n'
                 '[ "$1" = validate-dynamic-config ] && grep -q nonsense "$2" && echo \'  warning: bad key\'\n'
+                "exit 0\n"
             )
             script.chmod(script.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -248,6 +299,42 @@ def test_a_validator_of_another_version_is_not_believed(
     server_on_path(version)
 
     assert check_dynamic_config(settings(nonsense)) == ([], [warning])
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        (
+            "echo panic: oh; echo '  exit status 2 '; exit 2",
+            "the validator ended with 2 and said: exit status 2",
+        ),
+        ("exit 3", "the validator ended with 3 and said: nothing"),
+        ("echo 'error: no such command'; exit 1", "no such command"),
+        ("exec sleep 30", "temporal-server did not judge it within 1 s"),
+    ],
+)
+def test_a_validator_that_fails_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, line: str
+) -> None:
+    binary = tmp_path / "temporal-server"
+    binary.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo 1.32.1 && exit 0\n{script}\n')
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(dynamic_config_check, "_TIMEOUT_SECONDS", 1)
+
+    assert check_dynamic_config(settings()) == ([f"temporal.dynamic_config: {line}"], [])
+
+
+def test_a_validator_that_cannot_be_run_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    binary = tmp_path / "temporal-server"
+    binary.write_bytes(b"\x7fELF")
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert check_dynamic_config(settings()) == (
+        [f"temporal.dynamic_config: {binary} cannot be run: Exec format error"],
+        [],
+    )
 
 
 def test_the_command_prints_an_object_for_machines(

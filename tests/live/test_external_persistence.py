@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.live.conftest import ROOT, lab, wait_until
+from tests.live.project import Project, Tree
 
 ADDRESS, PORT = "172.30.0.20", 5499
 NAMESPACE = "temporal-external"
@@ -29,6 +30,22 @@ exec {as_user} {binaries}/postgres -D {folder}/data -c listen_addresses={ADDRESS
 """
 
 
+def _psql(binaries: Path, password: str, *statements: str) -> "subprocess.CompletedProcess[str]":
+    command = [
+        str(binaries / "psql"),
+        "-h",
+        ADDRESS,
+        "-p",
+        str(PORT),
+        "-U",
+        "postgres",
+        "-v",
+        "ON_ERROR_STOP=1",
+    ]
+    command += [word for statement in statements for word in ("-c", statement)]
+    return subprocess.run(command, env={"PGPASSWORD": password}, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def database(lab_env):  # noqa: ARG001  the lab must be up
     """A PostgreSQL server on the host outside the zones, with two empty databases; gives the owner's password."""
@@ -39,60 +56,41 @@ def database(lab_env):  # noqa: ARG001  the lab must be up
         ).stdout
     )  # fmt: skip
     binaries = Path(tools["postgresql-server"]["path"])
+    password = secrets.token_urlsafe(24)
     # Not below the lab's state, which is root's alone: the server runs as postgres.
     folder = Path(tempfile.mkdtemp(prefix="routerfleet-external-", dir="/var/tmp"))
-    password = secrets.token_urlsafe(24)
-    (folder / "password").write_text(password)
-    for path in (folder, folder / "password"):
-        shutil.chown(path, "postgres", "postgres")
-    lab("outside", "start", "postgres-external", "--", "bash", "-ec", _server_script(binaries, folder))
-
-    def psql(*statements: str) -> subprocess.CompletedProcess[str]:
-        command = [
-            str(binaries / "psql"),
-            "-h",
-            ADDRESS,
-            "-p",
-            str(PORT),
-            "-U",
-            "postgres",
-            "-v",
-            "ON_ERROR_STOP=1",
-        ]
-        command += [word for statement in statements for word in ("-c", statement)]
-        return subprocess.run(
-            command, env={"PGPASSWORD": password}, capture_output=True, text=True, check=False
+    with ExitStack() as cleanup:
+        # The last first: the server stops before its folder goes, however far this came.
+        cleanup.callback(shutil.rmtree, folder)
+        (folder / "password").write_text(password)
+        for path in (folder, folder / "password"):
+            shutil.chown(path, "postgres", "postgres")
+        cleanup.callback(lab, "outside", "stop", "postgres-external")
+        lab("outside", "start", "postgres-external", "--", "bash", "-ec", _server_script(binaries, folder))
+        wait_until(
+            lambda: _psql(binaries, password, "SELECT 1").returncode == 0,
+            "the external PostgreSQL answers",
+            60,
         )
-
-    wait_until(lambda: psql("SELECT 1").returncode == 0, "the external PostgreSQL answers", 60)
-    made = psql(
-        f"CREATE ROLE temporal LOGIN PASSWORD '{password}'",
-        "CREATE DATABASE temporal OWNER temporal",
-        "CREATE DATABASE temporal_visibility OWNER temporal",
-    )
-    assert made.returncode == 0, made.stderr
-    yield password
-    lab("outside", "stop", "postgres-external")
-    shutil.rmtree(folder)
+        made = _psql(
+            binaries, password,
+            f"CREATE ROLE temporal LOGIN PASSWORD '{password}'",
+            "CREATE DATABASE temporal OWNER temporal",
+            "CREATE DATABASE temporal_visibility OWNER temporal",
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        yield password
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A Pulumi project with the same program and a stack of its own; the checkout's files stay as they are."""
-    folder = tmp_path_factory.mktemp("external")
-    shutil.copy(ROOT / "Pulumi.yaml", folder)
-    for name in ("infra", ".venv"):
-        (folder / name).symlink_to(ROOT / name)
-    stack = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())
-    config = stack["config"]
+def _external(tree: Tree) -> None:
     store = {
         "address": f"{ADDRESS}:{PORT}",
         "user": "temporal",
         "password_secret": {"name": "external-database"},
     }
-    config["routerfleet:cluster"]["namespace"] = NAMESPACE
-    config["routerfleet:operators"] = {"install": False}
-    config["routerfleet:persistence"] = {
+    tree["cluster"]["namespace"] = NAMESPACE
+    tree["operators"] = {"install": False}
+    tree["persistence"] = {
         "kind": "external",
         "external": {
             "default": {**store, "database": "temporal"},
@@ -100,16 +98,15 @@ def project(tmp_path_factory):
         },
         "connections": {"default": 8, "visibility": 4},
     }
-    (folder / "stacks").mkdir()
-    (folder / "stacks" / "Pulumi.external.yaml").write_text(yaml.safe_dump(stack))
-    return folder
 
 
 @pytest.fixture
-def pulumi(project, lab_env):
+def pulumi(lab_env, tmp_path):
+    project = Project(tmp_path / "project", lab_env)
+    project.write("external", _external)
+
     def run(*arguments: str) -> str:
-        command = ["pulumi", *arguments, "-s", "external", "--non-interactive"]
-        done = subprocess.run(command, cwd=project, env=lab_env, capture_output=True, text=True, check=False)
+        done = project.pulumi("external", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -118,15 +115,18 @@ def pulumi(project, lab_env):
 
 def test_the_stack_runs_deployments_on_a_database_outside_and_goes_without_a_trace(pulumi, kubectl, database):
     kubectl.apply(
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+        },
         {
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "external-database", "namespace": NAMESPACE},
             "stringData": {"password": database},
         },
     )  # fmt: skip
     pulumi("stack", "select", "--create")
-    pulumi("up", "--yes", "--skip-preview")
     try:
+        pulumi("up", "--yes", "--skip-preview")
         said = kubectl.run(
             "exec", "-n", NAMESPACE, "deployment/worker-shared", "--", "python3", "-m", "worker.demo"
         )
@@ -137,4 +137,6 @@ def test_the_stack_runs_deployments_on_a_database_outside_and_goes_without_a_tra
         pulumi("destroy", "--yes", "--skip-preview")
         pulumi("stack", "rm", "--yes")
 
-    assert kubectl.try_run("get", "namespace", NAMESPACE).returncode != 0
+    left = kubectl.get("all,configmaps,poddisruptionbudgets", "-n", NAMESPACE)["items"]
+    assert [item["metadata"]["name"] for item in left] == ["kube-root-ca.crt"]
+    kubectl.run("delete", "namespace", NAMESPACE, "--timeout=60s")
