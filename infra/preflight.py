@@ -9,18 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol, cast
 
 import httpx2
 import lightkube
 from lightkube.core.exceptions import ApiError, ConfigError
+from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Node, Secret
 from lightkube.resources.storage_v1 import StorageClass
 
-from infra import kubeconfig, names, sizing
+from infra import kubeconfig, names, sizing, tenant_removal
 from infra.components.server_config import SHARDS_ANNOTATION
 from infra.dynamic_config_check import check_dynamic_config
 from infra.images import unpinned
@@ -28,6 +29,7 @@ from infra.kubeconfig import KubeconfigError
 from infra.labels import ZONE
 from infra.settings import Settings, SettingsError, load_stack
 from infra.stores import stores_of
+from worker.tenancy import SHARED_POOL
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -59,6 +61,8 @@ class ClusterFacts:
     """Names of Secrets in the stack's namespace."""
     history_shards: int | None = None
     """History shards of the Temporal that lives there; none where there is none yet."""
+    open_deployments: Mapping[str, int | None] = field(default_factory=lambda: {})
+    """Open deployments of each tenant that lives there and is gone from the settings; none where unknown."""
 
 
 def check(settings: Settings) -> Findings:
@@ -121,6 +125,10 @@ class _Object(Protocol):
     metadata: _Metadata
 
 
+class _WithData(Protocol):
+    data: dict[str, str] | None
+
+
 class _Reader(Protocol):
     """The two calls of the client that are used here, with types that say what comes back."""
 
@@ -140,6 +148,7 @@ def _observe(client: _Reader, settings: Settings) -> ClusterFacts:
         if _wanted_secrets(settings)
         else frozenset(),
         history_shards=_live_shards(client, namespace),
+        open_deployments=_open_deployments(client, settings),
     )
 
 
@@ -147,15 +156,32 @@ def _names(items: Iterable[_Object]) -> frozenset[str]:
     return frozenset(item.metadata.name for item in items)
 
 
-def _live_shards(client: _Reader, namespace: str) -> int | None:
+def _find(client: _Reader, kind: type, name: str, namespace: str) -> _Object | None:
     try:
-        config = client.get(ConfigMap, names.SERVER_CONFIG, namespace=namespace)
+        return client.get(kind, name, namespace=namespace)
     except ApiError as error:
         if error.status.code == HTTPStatus.NOT_FOUND:
             return None
         raise
-    noted = (config.metadata.annotations or {}).get(SHARDS_ANNOTATION)
+
+
+def _live_shards(client: _Reader, namespace: str) -> int | None:
+    config = _find(client, ConfigMap, names.SERVER_CONFIG, namespace)
+    noted = (config.metadata.annotations or {}).get(SHARDS_ANNOTATION) if config else None
     return int(noted) if noted else None
+
+
+def _open_deployments(client: _Reader, settings: Settings) -> dict[str, int | None]:
+    namespace = settings.cluster.namespace
+    file = _find(client, ConfigMap, names.TENANTS, namespace)
+    # Where workers never were, nothing was deployed, and nobody can be asked.
+    if file is None or _find(client, Deployment, names.pool(SHARED_POOL), namespace) is None:
+        return {}
+    live = (cast("_WithData", file).data or {}).get(names.TENANTS_KEY, "")
+    return {
+        tenant: tenant_removal.count_open(settings, tenant)
+        for tenant in tenant_removal.removed(settings, live)
+    }
 
 
 def judge(settings: Settings, facts: ClusterFacts) -> list[str]:
@@ -188,7 +214,7 @@ def judge(settings: Settings, facts: ClusterFacts) -> list[str]:
         for key, name in _wanted_secrets(settings)
         if name not in facts.secrets
     ]
-    return found
+    return found + tenant_removal.problems(settings, facts.open_deployments)
 
 
 def _wanted_secrets(settings: Settings) -> list[tuple[str, str]]:

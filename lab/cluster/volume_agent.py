@@ -216,7 +216,8 @@ class Api:
         For some seconds only where `handle` returned False for one of them, which is then handed over again.
         """
         listed = json.loads(self.open("GET", path).read())
-        is_well = all([handle(item) for item in listed["items"]])  # a list: every one is handled
+        results = [handle(item) for item in listed["items"]]
+        is_well = all(results)
         seconds = WATCH_SECONDS if is_well else WATCH_SECONDS_AFTER_FAILURE
         version = listed["metadata"]["resourceVersion"]
         query = f"{path}?watch=1&resourceVersion={version}&timeoutSeconds={seconds}"
@@ -237,15 +238,16 @@ class Apart:
 
     def __call__(self, item: Json) -> bool:
         """Handle one object; tell whether that went well."""
-        name = str(item["metadata"]["name"])
+        meta: Json = item["metadata"]
+        uid = str(meta["uid"])
         try:
             self._handle(item)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            if self._failures.get(name) != str(error):
-                log(f"{name}: {error}; trying again every {WATCH_SECONDS_AFTER_FAILURE} s")
-            self._failures[name] = str(error)
+            if self._failures.get(uid) != str(error):
+                log(f"{meta['name']}: {error}; trying again every {WATCH_SECONDS_AFTER_FAILURE} s")
+            self._failures[uid] = str(error)
             return False
-        self._failures.pop(name, None)
+        self._failures.pop(uid, None)
         return True
 
 

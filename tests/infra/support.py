@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -151,3 +152,16 @@ def deployed(stack: Settings) -> Recording:
         outputs.export(deploy(stack, RELEASE))
 
     return record(program)
+
+
+def kubeconfig_text() -> str:
+    """Return a kubeconfig whose context `test` leads to a port that nobody listens on."""
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+            "users": [{"name": "u", "user": {"token": "none"}}],
+            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
+        }
+    )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import stat
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
-from infra import dynamic_config_check, preflight, run
-from infra.dynamic_config_check import check_dynamic_config, problems_of
-from infra.kubeconfig import KubeconfigError, find, paths
+from infra import preflight, run
 from infra.preflight import ClusterFacts, ClusterUnavailableError, Findings, judge, observe, shortcomings
 from tests.infra.recorder import record
-from tests.infra.support import external, settings, tree
+from tests.infra.support import external, kubeconfig_text, settings, tree
 
 UID = "0b6a9c1e-0000-4000-8000-000000000000"
 
@@ -30,19 +27,9 @@ def cluster(**values: Any) -> Any:
 
 @pytest.fixture
 def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Write a kubeconfig whose context `test` leads to a port that nobody listens on."""
+    """A kubeconfig whose context `test` leads to a port that nobody listens on."""
     path = tmp_path / "kubeconfig"
-    path.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
-                "users": [{"name": "u", "user": {"token": "none"}}],
-                "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
-            }
-        )
-    )
+    path.write_text(kubeconfig_text())
     monkeypatch.setenv("KUBECONFIG", str(path))
     return path
 
@@ -136,55 +123,6 @@ def test_a_missing_kubeconfig_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        (
-            "contexts: [\n",
-            "is not YAML: while parsing a flow node expected the node content, but found '<stream end>' in "
-            '"<unicode string>", line 2, column 1: ^',
-        ),
-        ("nonsense\n", "is not a kubeconfig: 'str' object has no attribute 'get'"),
-        ("contexts: 3\n", "is not a kubeconfig: 'int' object is not iterable"),
-    ],
-)
-def test_a_malformed_kubeconfig_is_one_line(kubeconfig: Path, text: str, line: str) -> None:
-    kubeconfig.write_text(text)
-
-    with pytest.raises(ClusterUnavailableError) as refused:
-        observe(settings())
-
-    assert str(refused.value) == f"cluster.context: kubeconfig {kubeconfig} {line}"
-
-
-def test_of_several_kubeconfigs_the_first_that_has_the_context_counts(
-    kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    missing, second = tmp_path / "missing", tmp_path / "second"
-    second.write_text(kubeconfig.read_text().replace("127.0.0.1:1", "127.0.0.1:2"))
-    third = tmp_path / "third"
-    third.write_text(kubeconfig.read_text().replace('"test"', '"third"'))
-
-    monkeypatch.setenv("KUBECONFIG", f"{missing}:{third}::{kubeconfig}:{second}")
-
-    assert (find("test").cluster.server, find("third").fname) == ("https://127.0.0.1:1", third)
-    with pytest.raises(KubeconfigError) as refused:
-        find("none")
-    assert str(refused.value) == (
-        f"cluster.context: kubeconfig {missing} has no usable context none: Configuration file {missing} not found; "
-        f"kubeconfig {third} has no usable context none: Context 'none' not found; "
-        f"kubeconfig {kubeconfig} has no usable context none: Context 'none' not found; "
-        f"kubeconfig {second} has no usable context none: Context 'none' not found"
-    )
-
-
-def test_without_kubeconfig_kubectls_default_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    assert paths() == [tmp_path / ".kube" / "config"]
-
-
 @pytest.mark.usefixtures("kubeconfig")
 def test_a_cluster_that_does_not_answer_is_one_line() -> None:
     with pytest.raises(ClusterUnavailableError) as refused:
@@ -242,99 +180,6 @@ def test_a_stack_that_guards_its_state_hears_what_it_lacks() -> None:
         "images without a digest",
     ]
     assert shortcomings(settings()) == []
-
-
-def test_the_validators_warnings_are_problems() -> None:
-    output = """dynamic.yaml
-  warning: unregistered key "frontend.rpsx"
-  warning: validation failed: key "frontend.rps" value x: value type is not int
-"""
-
-    assert problems_of(output) == [
-        'temporal.dynamic_config: unregistered key "frontend.rpsx"',
-        'temporal.dynamic_config: validation failed: key "frontend.rps" value x: value type is not int',
-    ]
-    assert problems_of("dynamic.yaml\n") == []
-
-
-@pytest.fixture
-def server_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Put a `temporal-server` on PATH that says a version, and otherwise repeats the file with a warning."""
-
-    def place(version: str | None) -> None:
-        if version:
-            script = tmp_path / "temporal-server"
-            script.write_text(
-                f'#!/bin/sh\n[ "$1" = --version ] && echo temporal version {version} && exit 0\n'
-                '[ "$1" = validate-dynamic-config ] && grep -q nonsense "$2" && echo \'  warning: bad key\'\n'
-                "exit 0\n"
-            )
-            script.chmod(script.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-
-    return place
-
-
-def nonsense(values: dict[str, Any]) -> None:
-    values["temporal"]["dynamic_config"] = {"nonsense": 1}
-
-
-def test_a_dynamic_configuration_that_the_server_warns_about_is_refused(server_on_path: Any) -> None:
-    server_on_path("1.32.1")
-
-    assert check_dynamic_config(settings()) == ([], [])
-    assert check_dynamic_config(settings(nonsense)) == (["temporal.dynamic_config: bad key"], [])
-
-
-@pytest.mark.parametrize(
-    ("version", "warning"),
-    [
-        (None, "dynamic configuration was not checked: temporal-server 1.32.1 is not on PATH"),
-        ("1.31.2", "dynamic configuration was not checked: temporal-server on PATH is 1.31.2, not 1.32.1"),
-    ],
-)
-def test_a_validator_of_another_version_is_not_believed(
-    server_on_path: Any, version: str | None, warning: str
-) -> None:
-    server_on_path(version)
-
-    assert check_dynamic_config(settings(nonsense)) == ([], [warning])
-
-
-@pytest.mark.parametrize(
-    ("script", "line"),
-    [
-        (
-            "echo panic: oh; echo '  exit status 2 '; exit 2",
-            "the validator ended with 2 and said: exit status 2",
-        ),
-        ("exit 3", "the validator ended with 3 and said: nothing"),
-        ("echo 'error: no such command'; exit 1", "no such command"),
-        ("exec sleep 30", "temporal-server did not judge it within 1 s"),
-    ],
-)
-def test_a_validator_that_fails_is_a_problem(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, line: str
-) -> None:
-    binary = tmp_path / "temporal-server"
-    binary.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo 1.32.1 && exit 0\n{script}\n')
-    binary.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(dynamic_config_check, "_TIMEOUT_SECONDS", 1)
-
-    assert check_dynamic_config(settings()) == ([f"temporal.dynamic_config: {line}"], [])
-
-
-def test_a_validator_that_cannot_be_run_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    binary = tmp_path / "temporal-server"
-    binary.write_bytes(b"\x7fELF")
-    binary.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    assert check_dynamic_config(settings()) == (
-        [f"temporal.dynamic_config: {binary} cannot be run: Exec format error"],
-        [],
-    )
 
 
 def test_the_command_prints_an_object_for_machines(

@@ -5,7 +5,6 @@ Not among the `live` tests, because it takes the lab down: `make lifecycle`, and
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from tests.lifecycle.traces import traces
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.lifecycle, pytest.mark.timeout(600), pytest.mark.usefixtures("before")]
@@ -24,31 +25,6 @@ def lab(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]
     )
     assert not check or done.returncode == 0, f"lab {' '.join(arguments)}: {done.stderr}"
     return done
-
-
-def output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
-def traces() -> dict[str, object]:
-    """Everything on this machine that a lab could leave behind, without what changes by itself."""
-    links = [link["ifname"] for link in json.loads(output("ip", "-j", "link"))]
-    return {
-        "processes of a lab": [
-            line for line in output("ps", "-eo", "args").splitlines()
-            if re.search(r"/(etcd|kube-\w+|kubelet|containerd\S*) |lab/cluster/", line)
-        ],
-        "network namespaces": sorted(json.dumps(ns) for ns in json.loads(output("ip", "-j", "netns", "list") or "[]")),
-        "links": sorted(links),
-        "routes": sorted(output("ip", "route", "show", "table", "all").splitlines()),
-        "neighbours": sorted(output("ip", "neigh", "show", "nud", "permanent").splitlines()),
-        "mounts": sorted(line.split(" - ")[0].split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        "control groups": sorted(str(p) for p in Path("/sys/fs/cgroup").glob("**/routerfleet")),
-        "sysctl": output("sysctl", "net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter"),
-        "loop devices": output("losetup", "--list", "--noheadings", "--output", "BACK-FILE"),
-        "folders": sorted(str(p) for d in ("/run", "/var/lib", "/var/log", "/etc") for p in Path(d).iterdir()),
-        "state": (Path.home() / ".local/state/routerfleet/lab").exists(),
-    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +83,56 @@ def test_a_second_up_changes_nothing():
     assert [machine_pid(name) for name in ("control", "node-a", "node-b", "node-c")] == pids
 
 
+CLAIM = {
+    "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "default"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "lab", "resources": {"requests": {"storage": "64Mi"}}},
+}  # fmt: skip
+POD = {
+    "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "holder", "namespace": "default"},
+    "spec": {
+        "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False,
+        # Not by nodeName: a volume is made where the scheduler puts its pod.
+        "nodeSelector": {"kubernetes.io/hostname": "node-a"},
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000},
+        "containers": [{
+            "name": "main", "image": "lab.local/temporal-admin-tools:1.32.1", "imagePullPolicy": "IfNotPresent",
+            "command": ["sh", "-c", "while :; do sleep 1; done"], "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        }],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+    },
+}  # fmt: skip
+
+
+def fill() -> None:
+    """Have the lab hold all it can: a guest, a pod with a mounted volume, a zone that is off and heals later."""
+    lab("outside", "start", "held", "--", "sleep", "600")
+    environment = {**os.environ, **json.loads(lab("env", "--json").stdout)}
+
+    def kubectl(*arguments: str, stdin: str | None = None) -> str:
+        done = subprocess.run(
+            ["kubectl", *arguments], env=environment, input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    objects = {"apiVersion": "v1", "kind": "List", "items": [CLAIM, POD]}
+    deadline = time.monotonic() + 60
+    # The API server lets no pod in before the namespace has its service account.
+    while "default" not in kubectl("get", "serviceaccounts", "-n", "default", "-o", "name"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(objects))
+    kubectl("wait", "--for=condition=Ready", "pod/holder", "-n", "default", "--timeout=120s")
+    lab("power-off", "zone-c", "--for", "600")
+
+
 def test_down_leaves_nothing(before):
     lab("up")
-    assert traces() != before
+    fill()
+    held = traces()
+    assert any("lab.cluster.healer" in line for line in held["processes of a lab"])
+    assert any("/machines/node-a/volumes/" in line for line in held["loop devices"])
+    assert any("/guests/held/" in line for line in held["processes of a lab"])
 
     lab("down")
 

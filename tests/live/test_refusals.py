@@ -4,14 +4,17 @@ Every test has a project folder and a Pulumi backend of its own: the stack that 
 """
 
 import json
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from temporalio.client import Client
 
-from tests.live.conftest import STACK
+from tests.live.conftest import STACK, wait_until
 from tests.live.project import Project, Tree
 
 pytestmark = pytest.mark.skipif(STACK != "local", reason="compares with what the local stack has on the lab")
@@ -183,6 +186,35 @@ def test_a_stack_that_does_not_exist_is_refused(project):
 
     assert done.returncode != 0
     assert (done.stdout, done.stderr) == ("", "error: no stack named 'nope' found\n")
+
+
+async def test_a_tenant_with_an_open_deployment_may_not_go(project, kubectl, outputs):
+    tenant = outputs["tenants"]["amovil"]
+    client = await Client.connect(outputs["frontend_address"], namespace=tenant["namespace"])
+    # Open, and nothing for a worker to do within this test.
+    handle = await client.start_workflow(
+        "Nothing",
+        id=f"refusal-{uuid.uuid4()}",
+        task_queue=tenant["task_queue"],
+        start_delay=timedelta(hours=1),
+    )
+    drain = (
+        "exec", f"--namespace={outputs['kubernetes_namespace']}", "deployment/worker-shared", "--",
+        "python3", "-m", "worker.tenants", "drain", "amovil",
+    )  # fmt: skip
+    try:
+        # Visibility follows a moment later.
+        wait_until(lambda: kubectl.try_run(*drain).returncode == 3, "the deployment is seen as open", 60)
+        project.write("local", lambda tree: tree["tenants"].remove({"name": "amovil"}))
+
+        assert refused(project) == [
+            (
+                "error: tenants: amovil is gone from the list, but 1 of its deployments are open: put it back until "
+                f"`kubectl {' '.join(drain)}` says 0"
+            )
+        ]
+    finally:
+        await handle.terminate()
 
 
 def test_staging_can_be_previewed_on_the_lab(project):

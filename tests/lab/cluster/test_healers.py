@@ -1,0 +1,114 @@
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.cluster import faults, healer, healers, process
+from lab.cluster.layout import NODES
+from lab.cluster.state import State
+
+ZONE_A, _, ZONE_C = NODES
+# A healer is meant to outlive its starter.
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+
+
+@pytest.fixture
+def state(tmp_path):
+    state = State(tmp_path / "lab")
+    state.root.mkdir()
+    yield state
+    healers.end(state)
+
+
+def pid(record) -> int:
+    healer_pid = process.noted(record)
+    assert healer_pid is not None
+    return healer_pid
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_only_the_pending_heals_of_the_zone_are_ended(state):
+    a, c = (healers.arm(state, node, 600) for node in (ZONE_A, ZONE_C))
+    pid_a, pid_c = pid(a), pid(c)
+
+    healers.end(state, ZONE_C)
+
+    assert process.start_time(pid_c) is None
+    assert pid(a) == pid_a
+    assert [r.name for r in (state.root / "healers").iterdir()] == [a.name]
+
+
+def test_a_healer_whose_starter_was_killed_before_it_wrote_the_pid_is_ended(state):
+    record = healers.arm(state, ZONE_C, 600)
+    started = pid(record)
+    record.write_text("")
+    command = Path(f"/proc/{started}/cmdline")
+    wait_until(lambda: b"lab.cluster.healer" in command.read_bytes())
+
+    healers.end(state)
+
+    assert process.start_time(started) is None
+
+
+def test_the_last_power_off_of_a_zone_decides_when_it_heals(state, monkeypatch):
+    monkeypatch.setattr(faults.nodes, "switch_off", lambda *_: None)
+    faults.power_off(state, ZONE_C, 600)
+    (first,) = (state.root / "healers").iterdir()
+
+    faults.power_off(state, ZONE_C, 700)
+    (second,) = (state.root / "healers").iterdir()
+    assert second != first
+
+    faults.power_off(state, ZONE_C, None)
+    assert list((state.root / "healers").iterdir()) == []
+
+
+def test_a_healer_waits_for_the_lock_and_logs_what_came_of_it(state):
+    with state.lock():
+        record = healers.arm(state, ZONE_C, 0.1)
+        log = state.folder(ZONE_C) / "logs" / "healer.log"
+        wait_until(lambda: "zone-c: power on after 0.1 s" in log.read_text())
+        healing = pid(record)
+        time.sleep(0.3)
+        assert process.start_time(healing) is not None
+        record.unlink()  # so that it changes nothing on this machine
+    wait_until(lambda: process.start_time(healing) is None)
+
+    assert log.read_text().splitlines()[-1].endswith("zone-c: called off")
+
+
+def test_a_healer_powers_its_zone_on_and_survives_calling_off_the_others(state, monkeypatch, capsys):
+    record = state.root / "healers" / "zone-c-own.json"
+    record.parent.mkdir()
+    process.note(record, os.getpid())
+    switched = []
+    monkeypatch.setattr(faults.toolchain, "ensure", lambda _: {"kubectl": "kubectl"})
+    monkeypatch.setattr(faults.nodes, "switch_on", lambda _state, node, _tools: switched.append(node.name))
+    monkeypatch.setattr(faults.nodes, "wait_ready", lambda *_: None)
+
+    assert healer.main(str(state.root), "zone-c", "0.01", str(record)) == 0
+
+    assert switched == ["node-c"]
+    assert not record.exists()
+    assert capsys.readouterr().out.splitlines()[-1].endswith("zone-c: on and Ready")
+
+
+def test_another_process_that_names_a_record_is_no_healer(state):
+    record = state.root / "healers" / "zone-c-1.json"
+    record.parent.mkdir()
+    record.touch()
+    other = subprocess.Popen(["sh", "-c", "sleep 60 & wait", "sh", str(record)], start_new_session=True)
+    try:
+        healers.end(state)
+        assert other.poll() is None
+    finally:
+        os.killpg(other.pid, 9)
+        other.wait()
