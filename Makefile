@@ -41,10 +41,11 @@ test: $(ENVIRONMENT) ## static checks and every test that needs no cluster
 	report="$$($(BIN)/lint-imports --no-logo)" || { echo "$$report"; exit 1; }
 	$(BIN)/basedpyright
 	$(BIN)/basedpyright --project pyrightconfig.tests.json
-	$(BIN)/pytest --quiet
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
 
 e2e: $(ENVIRONMENT) ## the tests that need the lab (make up first)
-	$(WITH_LAB) pytest -m "live and not drill"
+	$(WITH_LAB) pytest -m "live and not failover and not drill" --numprocesses 3 --dist loadfile
+	$(WITH_LAB) pytest -m "live and failover and not drill"
 
 drill: $(ENVIRONMENT) ## every zone powered off in turn under load (make up first)
 	$(WITH_LAB) pytest -m drill

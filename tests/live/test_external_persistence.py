@@ -88,7 +88,8 @@ def _external(tree: Tree) -> None:
         "user": "temporal",
         "password_secret": {"name": "external-database"},
     }
-    tree["cluster"]["namespace"] = NAMESPACE
+    # The namespace is there before the stack: it holds the Secret that the stack refers to.
+    tree["cluster"] |= {"namespace": NAMESPACE, "creates_namespace": False}
     tree["operators"] = {"install": False}
     tree["persistence"] = {
         "kind": "external",

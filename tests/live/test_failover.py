@@ -9,6 +9,8 @@ from tests.live.conftest import lab, wait_until
 from tests.live.support import Connected, kill_container, pods, report, routers_url, wait_all_ready
 from worker.models import Phase
 
+pytestmark = pytest.mark.failover
+
 DEPLOYMENTS = 36
 OPEN_MIN = 30
 LATENCY_SECONDS = 6.0
@@ -47,7 +49,7 @@ def power_off_and_on(kubectl, outputs, zone_of_node, connected, capsys, zone: st
         async with connected(survivor) as fleet:
             await fleet.start(outputs["tenants"], DEPLOYMENTS, LATENCY_SECONDS)
             open_now = await fleet.open_count()
-            await asyncio.to_thread(lab, "power-off", zone)
+            await asyncio.to_thread(lab, "power-off", zone, "--for", "600")
             start = time.monotonic()
             phases = await asyncio.wait_for(fleet.phases(), COMPLETE_SECONDS)
             return open_now, phases, await fleet.applied(), time.monotonic() - start

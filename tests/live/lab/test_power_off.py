@@ -57,6 +57,7 @@ def answers(kubectl, namespace: str, name: str, addresses: dict[str, tuple[str, 
     return json.loads(kubectl.run("logs", name, "-n", namespace))
 
 
+@pytest.mark.failover
 @pytest.mark.timeout(900)
 def test_a_zone_without_power_neither_refuses_nor_is_unreachable(kubectl, scratch):
     wait_all_ready(kubectl, READY_SECONDS)
