@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import paths
 from tests.lifecycle.traces import traces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,9 +43,7 @@ def is_up() -> bool:
 
 
 def machine_pid(name: str) -> int:
-    return json.loads((Path.home() / f".local/state/routerfleet/lab/machines/{name}/pid.json").read_text())[
-        "pid"
-    ]
+    return json.loads((paths.state_dir() / "lab" / "machines" / name / "pid.json").read_text())["pid"]
 
 
 def test_up_is_interrupted_and_the_next_one_repairs_it():
@@ -55,6 +54,7 @@ def test_up_is_interrupted_and_the_next_one_repairs_it():
         if line.startswith("nodes"):
             break
     os.killpg(first.pid, signal.SIGKILL)
+    first.stderr.close()
     first.wait()
 
     lab("up")

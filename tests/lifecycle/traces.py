@@ -9,6 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from lab import paths
+
 LAB_PROCESS = re.compile(
     r"/(etcd|kube-\w+|kubelet|containerd\S*) |lab/cluster/|-m lab\b|lab\.cluster\.\w|routerfleet/lab/"
 )
@@ -32,10 +34,12 @@ def lines(*command: str) -> list[str]:
 
 def traces() -> dict[str, list[str]]:
     """Return what there is, by kind; each a sorted list."""
-    state = Path.home() / ".local/state/routerfleet/lab"
+    state = paths.state_dir() / "lab"
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     return {
-        "processes of a lab": [line for line in lines("ps", "-eo", "args") if LAB_PROCESS.search(line)],
+        "processes of a lab": [
+            line for line in lines("ps", "-e", "-ww", "-o", "args") if LAB_PROCESS.search(line)
+        ],
         "network namespaces": lines("ip", "netns", "list"),
         "links": sorted(link["ifname"] for link in json.loads(output("ip", "-j", "link"))),
         "addresses": sorted(re.findall(r"inet6? (\S+)", output("ip", "address"))),
