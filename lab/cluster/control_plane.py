@@ -105,6 +105,8 @@ def controller_flags(pki: Path, folder: Path) -> list[str]:
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
         f"--node-monitor-grace-period={MONITOR_GRACE_SECONDS}s",
+        # Its default is below /usr/libexec of the host, where it would be made.
+        f"--flex-volume-plugin-dir={folder / 'flex-volumes'}",
         # Each node's pod network is fixed in its CNI configuration.
         "--controllers=*,-node-ipam-controller",
     ]
