@@ -104,6 +104,7 @@ TOOLS: tuple[Tool, ...] = (
     DebianTool("mmdebstrap", "mmdebstrap", "1.3"),
     DebianTool("skopeo", "skopeo", "1.9"),
     DebianTool("docker-registry", "docker-registry", "2.8"),  # tests only
+    DebianTool("haproxy", "haproxy", "2.6", version_command=("-v",)),  # tests only
     DebianTool(  # tests only: a database server outside the cluster
         "postgresql-server",
         "postgresql",
