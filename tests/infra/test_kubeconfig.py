@@ -7,15 +7,6 @@ from pathlib import Path
 import pytest
 
 from infra.kubeconfig import KubeconfigError, find, paths
-from tests.infra.support import kubeconfig_text
-
-
-@pytest.fixture
-def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "kubeconfig"
-    path.write_text(kubeconfig_text())
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    return path
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from infra import preflight, run
 from infra.preflight import ClusterFacts, ClusterUnavailableError, Findings, judge, observe, shortcomings
 from tests.infra.recorder import record
-from tests.infra.support import external, kubeconfig_text, settings, tree
+from tests.infra.support import external, settings, tree
 
 UID = "0b6a9c1e-0000-4000-8000-000000000000"
 
@@ -23,15 +23,6 @@ FACTS = ClusterFacts(uid=UID, zones=frozenset({"a", "b", "c"}), storage_classes=
 
 def cluster(**values: Any) -> Any:
     return lambda tree: tree["cluster"].update(values)
-
-
-@pytest.fixture
-def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A kubeconfig whose context `test` leads to a port that nobody listens on."""
-    path = tmp_path / "kubeconfig"
-    path.write_text(kubeconfig_text())
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    return path
 
 
 def test_a_suitable_cluster_is_not_refused() -> None:

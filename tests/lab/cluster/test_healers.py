@@ -8,6 +8,7 @@ import pytest
 from lab.cluster import faults, healer, healers, process
 from lab.cluster.layout import NODES
 from lab.cluster.state import State
+from tests.lab.cluster.support import wait_until
 
 ZONE_A, _, ZONE_C = NODES
 # A healer is meant to outlive its starter.
@@ -26,13 +27,6 @@ def pid(record) -> int:
     healer_pid = process.noted(record)
     assert healer_pid is not None
     return healer_pid
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_only_the_pending_heals_of_the_zone_are_ended(state):

@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 from lab.cluster.machine import INIT
+from tests.lab.cluster.support import wait_until
 
 PROGRAM = textwrap.dedent("""
     import signal, sys
@@ -24,21 +24,14 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
-def _wait_for(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_services_start_in_order_and_start_again_when_they_end(tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(INIT.parent), str(tmp_path)]
     supervisor = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
     try:
-        _wait_for(
+        wait_until(
             lambda: (tmp_path / "first").exists() and len((tmp_path / "first").read_text().split()) >= 3
         )
-        _wait_for(lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text())
+        wait_until(lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text())
         assert "ready" in (tmp_path / "seen").read_text().split()
         supervisor.send_signal(signal.SIGTERM)
         assert supervisor.wait(10) == 0
