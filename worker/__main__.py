@@ -1,7 +1,6 @@
 """`python -m worker`: serve every tenant's queue until SIGTERM."""
 
-import sys
-
+from worker.leaving import leave
 from worker.process import main
 
-sys.exit(main())
+leave(main())

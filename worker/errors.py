@@ -27,9 +27,27 @@ class FailureType(StrEnum):
     TEMPLATE_INVALID = "TemplateInvalid"
     ROUTER_DRIFTED = "RouterDrifted"
     CHANGE_HALF_APPLIED = "ChangeHalfApplied"
+    CHANGE_REFUSED = "ChangeRefused"
     CHANGE_WITHDRAWN = "ChangeWithdrawn"
     CHECKS_FAILED = "ChecksFailed"
+    CHANGE_REVERTED = "ChangeReverted"
+    CREDENTIALS_MISSING = "CredentialsMissing"
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+    PLATFORM_UNKNOWN = "PlatformUnknown"
+    CHECK_UNKNOWN = "CheckUnknown"
     DRIVER_MISUSED = "DriverMisused"
+    TENANT_BUSY = "TenantBusy"
+    """The tenant has all the slots it may have on this worker; the workflow asks again a little later."""
+    TENANT_MOVING = "TenantMoving"
+    """The tenant is between two namespaces, and the old one still has open deployments."""
+    TENANT_UNKNOWN = "TenantUnknown"
+    REQUEST_INVALID = "RequestInvalid"
+    REQUEST_TOO_NEW = "RequestTooNew"
+    """The request is of a newer release than this worker."""
+    PAYLOAD_UNREADABLE = "PayloadUnreadable"
+    """The payload is encrypted with a key that this worker does not have."""
+    APPROVAL_DENIED = "ApprovalDenied"
+    APPROVAL_TIMED_OUT = "ApprovalTimedOut"
     DEPLOYMENT_REFUSED = "DeploymentRefused"
     """The workflow ended before anything was applied; its cause says why."""
     DEPLOYMENT_ROLLED_BACK = "DeploymentRolledBack"
@@ -93,10 +111,77 @@ class ChangeHalfAppliedError(RouterError):
     failure_type = FailureType.CHANGE_HALF_APPLIED
 
 
+class ChangeRefusedError(RouterError):
+    """The router does not take the change, and nothing was changed."""
+
+    failure_type = FailureType.CHANGE_REFUSED
+
+
 class ChangeWithdrawnError(RouterError):
     """The change was rolled back before it arrived, so it must not be applied any more."""
 
     failure_type = FailureType.CHANGE_WITHDRAWN
+
+
+class ChangeRevertedError(RouterError):
+    """The router has undone the change by itself, because nobody confirmed it in time."""
+
+    failure_type = FailureType.CHANGE_REVERTED
+
+
+class CredentialsMissingError(RouterError):
+    """There is no login for the router."""
+
+    failure_type = FailureType.CREDENTIALS_MISSING
+
+
+class CredentialsRefusedError(RouterError):
+    """The router refused the login. Trying again could lock the account."""
+
+    failure_type = FailureType.CREDENTIALS_REFUSED
+
+
+class PlatformUnknownError(RouterError):
+    """There is no driver for the platform."""
+
+    failure_type = FailureType.PLATFORM_UNKNOWN
+
+
+class CheckUnknownError(RouterError):
+    """A declared check is none that the router's driver can make."""
+
+    failure_type = FailureType.CHECK_UNKNOWN
+
+
+class RequestInvalidError(RouterError):
+    """A value of the request cannot be used."""
+
+    failure_type = FailureType.REQUEST_INVALID
+
+
+class RequestTooNewError(RouterError):
+    """The request is of a newer release than this worker."""
+
+    failure_type = FailureType.REQUEST_TOO_NEW
+
+
+class PayloadUnreadableError(RouterError):
+    """A payload is encrypted with a key that is not here. Another worker may have it, or this one later."""
+
+    failure_type = FailureType.PAYLOAD_UNREADABLE
+    is_retryable = True
+
+
+class ApprovalDeniedError(RouterError):
+    """Somebody decided against the change."""
+
+    failure_type = FailureType.APPROVAL_DENIED
+
+
+class ApprovalTimedOutError(RouterError):
+    """Nobody decided on the change in time."""
+
+    failure_type = FailureType.APPROVAL_TIMED_OUT
 
 
 class ChecksFailedError(RouterError):

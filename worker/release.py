@@ -11,10 +11,17 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 _REQUIREMENTS = Path("requirements/worker.txt")
+_BENCH = "bench"
 
 
 class ReleaseError(RuntimeError):
     """The tag cannot be computed; the message is one line for people."""
+
+
+def image_sources(checkout: Path) -> list[Path]:
+    """Return the modules that go into the image, sorted: all of the package but its benchmarks."""
+    package = checkout / _PACKAGE.name
+    return sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] != _BENCH)
 
 
 def image_tag(checkout: Path = _PACKAGE.parent) -> str:
@@ -29,7 +36,7 @@ def image_tag(checkout: Path = _PACKAGE.parent) -> str:
         ReleaseError: When a part is missing, that is, outside a checkout.
     """
     requirements = checkout / _REQUIREMENTS
-    sources = sorted((checkout / _PACKAGE.name).rglob("*.py"))
+    sources = image_sources(checkout)
     if not sources or not requirements.is_file():
         raise ReleaseError(f"{checkout} holds no worker sources with {_REQUIREMENTS}: run this in a checkout")
     digest = hashlib.sha256()

@@ -114,7 +114,7 @@ def _stack(recipe: Recipe, tools: Mapping[str, Path], sources: Path) -> list[lay
         stack.append(layers.files(recipe.repository, content, recipe.links, inputs))
     if recipe.has_worker:
         stack.append(layers.dependencies(sources / _REQUIREMENTS, tuple(stack)))
-        modules = sorted((sources / "worker").rglob("*.py"))
+        modules = release.image_sources(sources)
         code = {f"/{DIST_PACKAGES}/{path.relative_to(sources)}": layer.Entry(path) for path in modules}
         stack.append(layers.files(recipe.repository, code, {}, release.image_tag(sources)))
     return stack

@@ -81,11 +81,17 @@ def add_packages(layer: DebianLayer, root: Path, mmdebstrap: Path, log: Path) ->
         compile_python(root, f"usr/lib/python{PYTHON}", log)
 
 
+_WITHOUT_WHEEL = ("ncclient", "pyeapi")
+"""Published as sources only; both are Python alone, so that this machine's setuptools makes wheels of them that
+fit any Python. Everything else is a wheel or a refusal: nothing is compiled for the image by accident."""
+
+
 def add_dependencies(requirements: Path, root: Path, log: Path) -> None:
-    """Install hash-pinned wheels for the image's Python, whatever Python runs this."""
+    """Install hash-pinned distributions for the image's Python, whatever Python runs this."""
     target = root / DIST_PACKAGES
     target.mkdir(parents=True, exist_ok=True)
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile-bytecode"]
+    options += ["--no-build-isolation", *(word for name in _WITHOUT_WHEEL for word in ("--no-binary", name))]
     machine = ["--python-version", PYTHON, "--python-platform", "x86_64-manylinux_2_40"]
     run.logged(
         [

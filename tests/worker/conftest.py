@@ -24,7 +24,8 @@ from worker.activities.router_activities import RouterActivities
 from worker.client import connect
 from worker.demo.embedded import dev_server_binary, free_port
 from worker.namespaces import reconcile_all
-from worker.pool import WorkerPool, lanes
+from worker.pool import WorkerPool
+from worker.routers.drivers import SIMULATED, Drivers
 from worker.simulator.client import SimulatorClient
 from worker.simulator.service import Service
 from worker.simulator.store import Store
@@ -119,8 +120,8 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """A worker in this process that serves one tenant of the test's own."""
     driver = MeddledDriver(session, routers_url)
-    pool = WorkerPool(client, RouterActivities(driver), timedelta(seconds=2))
-    await pool.serve(lanes(tenants, "shared"))
+    pool = WorkerPool(client, RouterActivities(Drivers({SIMULATED: driver})), timedelta(seconds=2))
+    await pool.serve(tenants.lanes("shared"))
     yield Bench(client, routers, tenant, driver)
     await pool.drain()
 

@@ -14,8 +14,10 @@ import aiohttp
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from worker.models import DeploymentRequest
-from worker.routers.driver import Change, Check
+from worker.errors import DriverMisusedError
+from worker.models.deployment import CheckSpec, DeploymentRequest
+from worker.routers.driver import Change, Check, Confirmation, RouterState
+from worker.routers.inventory import RouterRecord
 from worker.routers.simulated import SimulatedDriver
 from worker.simulator.client import SimulatorClient
 from worker.starter import Started, start_deployment
@@ -28,26 +30,46 @@ AFTER = ("hostname new", "ntp server 192.0.2.1")
 
 
 class MeddledDriver(SimulatedDriver):
-    """Lets somebody else change a router at the worst moment: just before a step of ours."""
+    """Lets something go wrong at the worst moment: in the midst of a step of ours."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
         super().__init__(session, base_url)
         self.before_apply: set[str] = set()
+        """Routers that somebody else changes just before our change."""
         self.before_check: set[str] = set()
+        """Routers that somebody else changes just before our checks."""
+        self.failing: dict[str, str] = {}
+        """Method that fails for good, by router."""
 
-    async def apply(self, change: Change) -> int:
-        if change.router in self.before_apply:
+    async def read(self, router: RouterRecord) -> RouterState:
+        self._fail(router, "read")
+        return await super().read(router)
+
+    async def apply(self, change: Change) -> str:
+        self._fail(change.router, "apply")
+        if change.router.name in self.before_apply:
             await self._meddle(change.router)
         return await super().apply(change)
 
-    async def check(self, router: str, lines: tuple[str, ...]) -> tuple[Check, ...]:
-        if router in self.before_check:
-            await self._meddle(router)
-        return await super().check(router, lines)
+    async def confirm(self, confirmation: Confirmation) -> str:
+        self._fail(confirmation.router, "confirm")
+        return await super().confirm(confirmation)
 
-    async def _meddle(self, router: str) -> None:
-        revision = (await self.read(router)).revision
-        await super().apply(Change(router, secrets.token_hex(4), revision, FOREIGN))
+    async def check(
+        self, router: RouterRecord, lines: tuple[str, ...], checks: tuple[CheckSpec, ...]
+    ) -> tuple[Check, ...]:
+        self._fail(router, "check")
+        if router.name in self.before_check:
+            await self._meddle(router)
+        return await super().check(router, lines, checks)
+
+    def _fail(self, router: RouterRecord, method: str) -> None:
+        if self.failing.get(router.name) == method:
+            raise DriverMisusedError(router.name, f"{method} fails on purpose")
+
+    async def _meddle(self, router: RouterRecord) -> None:
+        revision = (await super().read(router)).revision
+        await super().apply(Change(router, secrets.token_hex(4), revision, FOREIGN, 3600))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def test_tag_is_a_function_of_contents(checkout: Path) -> None:
     before = image_tag(checkout)
     os.utime(checkout / "worker" / "a.py", (0, 0))
     (checkout / "worker" / "notes.txt").write_text("not a source")
+    (checkout / "worker" / "bench").mkdir()
+    (checkout / "worker" / "bench" / "tenants.py").write_text("not in the image")
 
     assert image_tag(checkout) == before == "src-cc7b251281d8"
 

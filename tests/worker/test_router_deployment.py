@@ -6,13 +6,21 @@ import json
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import CancelledError
 
 from tests.worker.support import AFTER, BEFORE, FOREIGN, Bench, eventually, failure
-from worker.models import DeploymentResult, Phase
+from worker.models.deployment import (
+    ApprovalPolicy,
+    CheckSpec,
+    Decision,
+    DeploymentResult,
+    OnTimeout,
+    Phase,
+    Progress,
+)
 from worker.simulator.store import Fault
-from worker.starter import result_of
+from worker.starter import Started, result_of
 from worker.tenancy import SEARCH_ATTRIBUTES
 from worker.workflows.router_deployment import RouterDeployment
 
@@ -28,12 +36,12 @@ async def test_deployment_applies_once_and_reports(bench: Bench) -> None:
         router=router,
         change_id="change-1",
         phase=Phase.DEPLOYED,
-        revision=2,
+        revision="2",
         commands=("no hostname old", "hostname new"),
-        checks=("running-is-desired", "neighbours-up"),
+        checks=("configuration", "neighbours-up"),
     )
     assert await bench.running(router) == AFTER
-    assert await bench.ledger(started) == [("apply", "apply", "applied")]
+    assert await bench.ledger(started) == [("apply", "apply", "applied"), ("confirm", "confirm", "applied")]
 
 
 async def test_deployment_shows_progress_and_search_attributes(bench: Bench) -> None:
@@ -52,6 +60,7 @@ async def test_deployment_shows_progress_and_search_attributes(bench: Bench) -> 
         "diff",
         "apply",
         "verify",
+        "confirm",
     ]
     attributes = described.search_attributes.indexed_fields
     assert {name: json.loads(attributes[name].data) for name in SEARCH_ATTRIBUTES} == {
@@ -69,7 +78,7 @@ async def test_deployment_of_what_runs_already_touches_nothing(bench: Bench) -> 
 
     result = await result_of(started.handle)
 
-    assert (result.phase, result.revision, result.commands) == (Phase.UNCHANGED, 1, ())
+    assert (result.phase, result.revision, result.commands) == (Phase.UNCHANGED, "1", ())
     assert await bench.ledger(started) == []
 
 
@@ -77,7 +86,15 @@ async def test_deployment_of_what_runs_already_touches_nothing(bench: Bench) -> 
     ("changes", "reason"),
     [
         ({"router": "r-none"}, "RouterUnknown: r-none: there is no such router"),
-        ({"platform": "iosxr"}, "PlatformMismatch: {router}: is of platform simulated, not iosxr"),
+        ({"platform": "abacus"}, "PlatformUnknown: {router}: platform 'abacus' is none of simulated"),
+        (
+            {"checks": (CheckSpec("weather"),)},
+            "CheckUnknown: {router}: check 'weather' is none of bgp-session, configuration, interface, route",
+        ),
+        ({"expected_revision": "7"}, "RouterDrifted: {router}: is at revision 1, not 7"),
+        ({"version": 2}, "RequestTooNew: {router}: request is of version 2, this worker knows up to 1"),
+        ({"confirm_seconds": 0}, "RequestInvalid: {router}: confirm_seconds: 0 must be from 1 to 3600"),
+        ({"attempts_max": 0}, "RequestInvalid: {router}: attempts_max: 0 must be at least 1"),
         ({"variables": {}}, "TemplateInvalid: {router}: variable 'name' has no value"),
         ({"template": "! nothing"}, "TemplateInvalid: {router}: template renders to nothing"),
     ],
@@ -164,6 +181,179 @@ async def test_failure_after_applying_is_rolled_back(
     assert (await started.handle.query(RouterDeployment.progress)).phase is Phase.ROLLED_BACK
 
 
+@pytest.mark.parametrize(
+    ("method", "type_", "ledger"),
+    [
+        ("read", "DeploymentRefused", []),
+        (
+            "apply",
+            "DeploymentRefused",
+            [("apply", "apply", "withdrawn"), ("rolling-back", "rollback", "nothing-to-undo")],
+        ),
+        (
+            "check",
+            "DeploymentRolledBack",
+            [("apply", "apply", "applied"), ("rolling-back", "rollback", "applied")],
+        ),
+        (
+            "confirm",
+            "DeploymentRolledBack",
+            [("apply", "apply", "applied"), ("rolling-back", "rollback", "applied")],
+        ),
+    ],
+)
+async def test_failure_at_any_step_leaves_the_router_as_it_was(
+    bench: Bench, method: str, type_: str, ledger: list[tuple[str, str, str]]
+) -> None:
+    router = await bench.router()
+    bench.driver.failing[router] = method
+    started = await bench.start(router)
+
+    with pytest.raises(WorkflowFailureError) as caught:
+        await result_of(started.handle)
+
+    assert failure(caught.value) == (type_, f"DriverMisused: {router}: {method} fails on purpose")
+    assert await bench.running(router) == BEFORE
+    assert await bench.ledger(started) == ledger
+
+
+async def test_router_that_lies_about_a_change_is_found_out(bench: Bench) -> None:
+    router = await bench.router()
+    await bench.routers.set_fault(router, Fault.LYING)
+    started = await bench.start(router)
+
+    with pytest.raises(WorkflowFailureError) as caught:
+        await result_of(started.handle)
+
+    assert failure(caught.value) == ("DeploymentRefused", f"RouterDrifted: {router}: is at revision 1, not 2")
+    assert await bench.running(router) == BEFORE
+
+
+async def test_change_that_is_not_confirmed_in_time_is_undone_by_the_router(bench: Bench) -> None:
+    router = await bench.router(latency_seconds=1.2)
+    started = await bench.start(router, confirm_seconds=1)
+
+    with pytest.raises(WorkflowFailureError) as caught:
+        await result_of(started.handle)
+
+    assert failure(caught.value)[0] == "DeploymentRolledBack"
+    assert await bench.running(router) == BEFORE
+    assert await bench.ledger(started) == [
+        ("apply", "apply", "applied"),
+        ("apply#reverted", "revert", "applied"),
+        ("rolling-back", "rollback", "reverted"),
+    ]
+
+
+async def awaiting_approval(bench: Bench, router: str, **changes: Any) -> Started:
+    started = await bench.start(router, requested_by="ana", **{"approval": ApprovalPolicy(60), **changes})
+
+    async def is_waiting() -> bool:
+        return (await started.handle.query(RouterDeployment.progress)).phase is Phase.AWAITING_APPROVAL
+
+    await eventually(is_waiting)
+    return started
+
+
+async def test_approved_change_is_applied(bench: Bench) -> None:
+    started = await awaiting_approval(bench, await bench.router())
+    decision = Decision("luis", is_approved=True)
+
+    progress = await started.handle.execute_update(RouterDeployment.decide, decision)
+
+    assert progress == Progress(
+        Phase.AWAITING_APPROVAL,
+        (Phase.PRECHECK, Phase.BACKUP, Phase.RENDER, Phase.DIFF),
+        commands=("no hostname old", "hostname new"),
+        decision=decision,
+    )
+    assert (await result_of(started.handle)).phase is Phase.DEPLOYED
+
+
+async def test_denied_change_is_refused(bench: Bench) -> None:
+    router = await bench.router()
+    started = await awaiting_approval(bench, router)
+
+    await started.handle.execute_update(
+        RouterDeployment.decide, Decision("luis", is_approved=False, comment="not on a Friday")
+    )
+
+    with pytest.raises(WorkflowFailureError) as caught:
+        await result_of(started.handle)
+    assert failure(caught.value) == (
+        "DeploymentRefused",
+        f"ApprovalDenied: {router}: refused by luis: not on a Friday",
+    )
+    assert await bench.ledger(started) == []
+
+
+@pytest.mark.parametrize(
+    ("by", "problem"),
+    [
+        ("ana", "by: 'ana' asked for this change; somebody else must decide"),
+        (" ", "by: '' must name who decides"),
+    ],
+)
+async def test_decision_by_the_wrong_person_changes_nothing(bench: Bench, by: str, problem: str) -> None:
+    router = await bench.router()
+    started = await awaiting_approval(bench, router)
+
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await started.handle.execute_update(RouterDeployment.decide, Decision(by, is_approved=True))
+
+    assert str(caught.value.cause) == f"RequestInvalid: {router}: {problem}"
+    assert (await started.handle.query(RouterDeployment.progress)).decision is None
+    await started.handle.cancel()
+
+
+async def test_change_that_needs_no_approval_takes_no_decision(bench: Bench) -> None:
+    router = await bench.router()
+    started = await bench.start(router)
+    await result_of(started.handle)
+    slow = await bench.start(await bench.router(latency_seconds=0.5))
+
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await slow.handle.execute_update(RouterDeployment.decide, Decision("luis", is_approved=True))
+
+    assert "does not wait for approval: it is in phase" in str(caught.value.cause)
+    await result_of(slow.handle)
+
+
+@pytest.mark.parametrize(
+    ("on_timeout", "reason"),
+    [
+        (OnTimeout.REFUSE, "ApprovalTimedOut: {router}: nobody decided within 0.5 s"),
+        (OnTimeout.APPROVE, None),
+    ],
+)
+async def test_silence_is_what_the_policy_says(
+    bench: Bench, on_timeout: OnTimeout, reason: str | None
+) -> None:
+    router = await bench.router()
+    started = await bench.start(router, approval=ApprovalPolicy(0.5, on_timeout))
+
+    if reason is None:
+        assert (await result_of(started.handle)).phase is Phase.DEPLOYED
+        return
+    with pytest.raises(WorkflowFailureError) as caught:
+        await result_of(started.handle)
+    assert failure(caught.value) == ("DeploymentRefused", reason.format(router=router))
+    assert await bench.running(router) == BEFORE
+
+
+async def test_router_that_changed_while_approval_was_awaited_is_left_alone(bench: Bench) -> None:
+    router = await bench.router()
+    started = await awaiting_approval(bench, router)
+    bench.driver.before_apply.add(router)
+
+    await started.handle.execute_update(RouterDeployment.decide, Decision("luis", is_approved=True))
+
+    with pytest.raises(WorkflowFailureError) as caught:
+        await result_of(started.handle)
+    assert failure(caught.value) == ("DeploymentRefused", f"RouterDrifted: {router}: is at revision 2, not 1")
+    assert await bench.running(router) == FOREIGN
+
+
 async def test_router_changed_by_somebody_else_is_left_alone(bench: Bench) -> None:
     """Between backup and apply, somebody else's change arrives: it stands, ours is refused."""
     router = await bench.router()
@@ -193,7 +383,7 @@ async def test_roll_back_that_fails_says_so_and_touches_nothing(bench: Bench) ->
         await result_of(started.handle)
 
     reasons = (
-        f"ChecksFailed: {router}: checks failed: running-is-desired (it runs something else)",
+        f"ChecksFailed: {router}: checks failed: configuration (it runs something else)",
         f"RouterDrifted: {router}: is at revision 3, not 2",
     )
     assert failure(caught.value) == ("RollbackFailed", "; then ".join(reasons))

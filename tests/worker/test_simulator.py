@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -16,20 +17,24 @@ from tests.worker.support import eventually
 from worker.demo.embedded import free_port
 from worker.errors import (
     ChangeHalfAppliedError,
+    ChangeRevertedError,
     ChangeWithdrawnError,
     RouterDriftedError,
     RouterUnknownError,
     RouterUnreachableError,
 )
-from worker.routers.driver import Change, RouterState, Undo, Undone
+from worker.routers.driver import Change, Confirmation, RouterState, Undo, Undone
+from worker.routers.inventory import RouterRecord
 from worker.routers.simulated import SimulatedDriver
 from worker.simulator.client import SimulatorClient, SimulatorError, tally
 from worker.simulator.store import Fault, Router, Store
 
 BEFORE = ("hostname old", "ntp server 192.0.2.1")
 AFTER = ("hostname new", "ntp server 192.0.2.1")
-APPLY = Change("r1", "w/r/apply", 1, AFTER)
-UNDO = Undo("r1", "w/r/undo", "w/r/apply", BEFORE)
+R1 = RouterRecord("r1", "chogar", "simulated")
+APPLY = Change(R1, "w/r/apply", "1", AFTER, 600)
+CONFIRM = Confirmation(R1, "w/r/confirm", "w/r/apply")
+UNDO = Undo(R1, "w/r/undo", "w/r/apply", BEFORE)
 
 
 @pytest.fixture
@@ -45,9 +50,9 @@ async def outcomes(routers: SimulatorClient) -> list[tuple[str, str, int]]:
 
 
 async def test_apply_twice_changes_once(driver: SimulatedDriver, routers: SimulatorClient) -> None:
-    assert [await driver.apply(APPLY), await driver.apply(APPLY)] == [2, 2]
+    assert [await driver.apply(APPLY), await driver.apply(APPLY)] == ["2", "2"]
 
-    assert await driver.read("r1") == RouterState("r1", "chogar", "simulated", 2, AFTER)
+    assert await driver.read(R1) == RouterState("r1", "chogar", "simulated", "2", AFTER)
     assert await outcomes(routers) == [("w/r/apply", "applied", 2), ("w/r/apply", "duplicate", 2)]
 
 
@@ -56,7 +61,7 @@ async def test_apply_fifty_times_at_once_changes_once(
 ) -> None:
     revisions = await asyncio.gather(*(driver.apply(APPLY) for _ in range(50)))
 
-    assert set(revisions) == {2}
+    assert set(revisions) == {"2"}
     assert (tally(await routers.ledger()).applied, tally(await routers.ledger()).duplicates) == (1, 49)
 
 
@@ -64,9 +69,9 @@ async def test_apply_to_another_revision_changes_nothing(
     driver: SimulatedDriver, routers: SimulatorClient
 ) -> None:
     with pytest.raises(RouterDriftedError, match=r"^r1: is at revision 1, not 7$"):
-        await driver.apply(Change("r1", "k", 7, AFTER))
+        await driver.apply(Change(R1, "k", "7", AFTER, 600))
 
-    assert (await driver.read("r1")).running == BEFORE
+    assert (await driver.read(R1)).running == BEFORE
     assert await outcomes(routers) == []
 
 
@@ -75,11 +80,11 @@ async def test_half_applied_stays_so_until_undone(driver: SimulatedDriver, route
     for _ in range(2):
         with pytest.raises(ChangeHalfAppliedError):
             await driver.apply(APPLY)
-    assert (await driver.read("r1")).running == ("hostname new",)
+    assert (await driver.read(R1)).running == ("hostname new",)
 
-    assert [await driver.undo(UNDO), await driver.undo(UNDO)] == [Undone(3, True), Undone(3, True)]
+    assert [await driver.undo(UNDO), await driver.undo(UNDO)] == [Undone("3", True), Undone("3", True)]
 
-    assert (await driver.read("r1")).running == BEFORE
+    assert (await driver.read(R1)).running == BEFORE
     assert await outcomes(routers) == [
         ("w/r/apply", "half-applied", 2),
         ("w/r/apply", "duplicate", 2),
@@ -88,14 +93,60 @@ async def test_half_applied_stays_so_until_undone(driver: SimulatedDriver, route
     ]
 
 
+async def test_confirmed_change_stays(driver: SimulatedDriver, routers: SimulatorClient) -> None:
+    await driver.apply(replace(APPLY, confirm_seconds=0.3))
+
+    assert [await driver.confirm(CONFIRM), await driver.confirm(CONFIRM)] == ["2", "2"]
+
+    await asyncio.sleep(0.4)  # past the time at which the router would have undone it
+    assert (await driver.read(R1)).running == AFTER
+    assert await outcomes(routers) == [
+        ("w/r/apply", "applied", 2),
+        ("w/r/confirm", "applied", 2),
+        ("w/r/confirm", "duplicate", 2),
+    ]
+
+
+@pytest.mark.parametrize("fault", [None, Fault.HALF_APPLIED])
+async def test_change_that_nobody_confirms_is_undone_by_the_router(
+    driver: SimulatedDriver, routers: SimulatorClient, fault: Fault | None
+) -> None:
+    change = replace(APPLY, confirm_seconds=0)
+    if fault is None:
+        await driver.apply(change)
+    else:
+        await routers.set_fault("r1", fault)
+        with pytest.raises(ChangeHalfAppliedError):
+            await driver.apply(change)
+
+    assert (await driver.read(R1)) == RouterState("r1", "chogar", "simulated", "3", BEFORE)
+    with pytest.raises(ChangeRevertedError):
+        await driver.confirm(CONFIRM)
+    with pytest.raises(ChangeRevertedError):
+        await driver.apply(change)
+    assert [await driver.undo(UNDO), await driver.undo(UNDO)] == [Undone("3", True), Undone("3", True)]
+    assert (await driver.read(R1)).running == BEFORE
+
+
+async def test_lying_router_answers_well_and_changes_nothing(
+    driver: SimulatedDriver, routers: SimulatorClient
+) -> None:
+    await routers.set_fault("r1", Fault.LYING)
+
+    assert [await driver.apply(APPLY), await driver.apply(APPLY)] == ["2", "2"]
+
+    assert (await driver.read(R1)) == RouterState("r1", "chogar", "simulated", "1", BEFORE)
+    assert await driver.undo(UNDO) == Undone("1", False)
+
+
 async def test_change_undone_before_it_arrives_never_does(
     driver: SimulatedDriver, routers: SimulatorClient
 ) -> None:
-    assert await driver.undo(UNDO) == Undone(1, False)
+    assert await driver.undo(UNDO) == Undone("1", False)
     with pytest.raises(ChangeWithdrawnError):
         await driver.apply(APPLY)
 
-    assert (await driver.read("r1")).running == BEFORE
+    assert (await driver.read(R1)).running == BEFORE
     assert [outcome for _, outcome, _ in await outcomes(routers)] == [
         "withdrawn",
         "nothing-to-undo",
@@ -109,9 +160,9 @@ async def test_faults_end_after_their_number_of_times(
     await routers.set_fault("r1", Fault.UNREACHABLE, times=2)
     for _ in range(2):
         with pytest.raises(RouterUnreachableError, match=r"^r1: cannot be reached$"):
-            await driver.read("r1")
+            await driver.read(R1)
 
-    assert (await driver.read("r1")).revision == 1
+    assert (await driver.read(R1)).revision == "1"
 
 
 async def test_slow_router_changes_at_once_and_answers_late(
@@ -121,7 +172,7 @@ async def test_slow_router_changes_at_once_and_answers_late(
     applying = asyncio.create_task(driver.apply(APPLY))
 
     async def is_changed() -> bool:
-        return (await driver.read("r1")).revision == 2
+        return (await driver.read(R1)).revision == "2"
 
     await eventually(is_changed)
     assert not applying.done()
@@ -130,9 +181,9 @@ async def test_slow_router_changes_at_once_and_answers_late(
 
 async def test_driver_tells_errors_apart(driver: SimulatedDriver, session: aiohttp.ClientSession) -> None:
     with pytest.raises(RouterUnknownError):
-        await driver.read("r2")
+        await driver.read(RouterRecord("r2", "chogar", "simulated"))
     with pytest.raises(RouterUnreachableError, match=r"^r1: no answer from http://127.0.0.1:1/"):
-        await SimulatedDriver(session, "http://127.0.0.1:1").read("r1")
+        await SimulatedDriver(session, "http://127.0.0.1:1").read(R1)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +196,7 @@ async def test_driver_tells_errors_apart(driver: SimulatedDriver, session: aioht
         (
             "/routers/r9",
             b'{"tenant": "t", "latency_seconds": -1}',
-            "latency_seconds: -1.0 must be from 0 to 600",
+            "latency_seconds: -1.0 must be from 0 to 3600",
         ),
         ("/routers/r1/faults/broken", b"{}", "fault: 'broken' cannot be used"),
         ("/routers/r1/faults/slow", b'{"times": "x"}', "times: 'x' cannot be used"),
@@ -208,7 +259,7 @@ async def test_killed_simulator_keeps_every_answered_change(
     ]
     url = f"http://127.0.0.1:{port}"
     routers, driver = SimulatorClient(session, url), SimulatedDriver(session, url)
-    answered: list[int] = []
+    answered: list[str] = []
     with running(command, tmp_path / "log", {}) as process:
         wait_for_port(port)
         await routers.put_router("r1", "t", running=BEFORE)
@@ -216,7 +267,7 @@ async def test_killed_simulator_keeps_every_answered_change(
         async def change_until_killed() -> None:
             while True:
                 answered.append(
-                    await driver.apply(Change("r1", f"k{len(answered)}", len(answered) + 1, AFTER))
+                    await driver.apply(Change(R1, f"k{len(answered)}", str(len(answered) + 1), AFTER, 600))
                 )
 
         changing = asyncio.create_task(change_until_killed())
@@ -228,9 +279,9 @@ async def test_killed_simulator_keeps_every_answered_change(
     with running(command, tmp_path / "log", {}):
         wait_for_port(port)
         applied = tally(await routers.ledger()).applied
-        revision = (await driver.read("r1")).revision
+        revision = (await driver.read(R1)).revision
 
     assert len(answered) > 5
     # The change under way when it was killed may have been made without an answer.
     assert applied in {len(answered), len(answered) + 1}
-    assert revision == applied + 1
+    assert revision == str(applied + 1)

@@ -5,9 +5,10 @@
 | `GET /healthz` | | `{"status": "ok"}` |
 | `PUT /routers/NAME` | `tenant`, optional `site`, `platform`, `latency_seconds`, `running` | the router; an existing one is left alone |
 | `GET /routers/NAME` | | the router |
-| `POST /routers/NAME/changes` | `idempotency_key`, `expected_revision`, `running` | `{"revision": n}` |
+| `POST /routers/NAME/changes` | `idempotency_key`, `expected_revision`, `running`, optional `confirm_seconds` | `{"revision": n}` |
+| `POST /routers/NAME/confirmations` | `idempotency_key`, `change_key` | `{"revision": n}` |
 | `POST /routers/NAME/rollbacks` | `idempotency_key`, `change_key`, `running` | `{"revision": n, "is_restored": bool}` |
-| `POST /routers/NAME/checks` | `running` | `{"checks": [{"name", "is_passed", "detail"}]}` |
+| `POST /routers/NAME/checks` | `running`, optional `checks` (names) | `{"checks": [{"name", "is_passed", "detail"}]}` |
 | `PUT /routers/NAME/faults/KIND` | optional `times` (1), `delay_seconds` (0) | `{}` |
 | `GET /ledger?prefix=P&after=N` | | `{"entries": [...]}`, oldest first, at most 10000 |
 
@@ -35,7 +36,7 @@ _STATUS = {
 }
 """Every other error kind is a conflict with the router's state."""
 
-_DELAY_SECONDS_MAX = 600.0
+_DELAY_SECONDS_MAX = 3600.0
 
 
 class Service:
@@ -55,6 +56,7 @@ class Service:
                 web.get("/routers/{name}", self._get_router),
                 web.put("/routers/{name}", self._put_router),
                 web.post("/routers/{name}/changes", self._apply),
+                web.post("/routers/{name}/confirmations", self._confirm),
                 web.post("/routers/{name}/rollbacks", self._roll_back),
                 web.post("/routers/{name}/checks", self._check),
                 web.put("/routers/{name}/faults/{kind}", self._set_fault),
@@ -100,8 +102,16 @@ class Service:
         body = await _body(request)
         key, lines = _text(body, "idempotency_key"), _lines(body)
         expected = _convert(body.get("expected_revision"), int, "expected_revision")
-        revision = await self._run(lambda: self._store.apply(router.name, key, expected, lines))
+        seconds = _seconds(body, "confirm_seconds") if "confirm_seconds" in body else None
+        revision = await self._run(lambda: self._store.apply(router.name, key, expected, lines, seconds))
         await self._be_slow(router.name)
+        return web.json_response({"revision": revision})
+
+    async def _confirm(self, request: web.Request) -> web.Response:
+        router = await self._reach(request)
+        body = await _body(request)
+        key, change_key = _text(body, "idempotency_key"), _text(body, "change_key")
+        revision = await self._run(lambda: self._store.confirm(router.name, key, change_key))
         return web.json_response({"revision": revision})
 
     async def _roll_back(self, request: web.Request) -> web.Response:
@@ -115,11 +125,13 @@ class Service:
 
     async def _check(self, request: web.Request) -> web.Response:
         router = await self._reach(request)
-        lines = _lines(await _body(request))
+        body = await _body(request)
+        lines, declared = _lines(body), _names(body, "checks")
         is_refused = await self._run(lambda: self._store.take_fault(router.name, Fault.REFUSE_VERIFY))
         checks = [
-            _verdict("running-is-desired", router.running == lines, "it runs something else"),
+            _verdict("configuration", router.running == lines, "it runs something else"),
             _verdict("neighbours-up", is_refused is None, "no neighbour answers"),
+            *(_verdict(name, is_refused is None, "it does not hold") for name in declared),
         ]
         return web.json_response({"checks": checks})
 
@@ -184,9 +196,16 @@ def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:
 
 
 def _lines(body: dict[str, Any]) -> tuple[str, ...]:
-    value = body.get("running")
+    return _texts(body.get("running"), "running")
+
+
+def _names(body: dict[str, Any], key: str) -> tuple[str, ...]:
+    return _texts(body.get(key, []), key)
+
+
+def _texts(value: object, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(line, str) for line in cast("list[object]", value)):
-        raise StoreError("bad-request", f"running: {value!r} must be a list of lines")
+        raise StoreError("bad-request", f"{key}: {value!r} must be a list of lines")
     return tuple(cast("list[str]", value))
 
 

@@ -33,6 +33,12 @@ CREATE TABLE IF NOT EXISTS faults (
     delay_seconds REAL NOT NULL,
     PRIMARY KEY (router, kind)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS pending (
+    router TEXT PRIMARY KEY,
+    change_key TEXT NOT NULL,
+    until_unix_seconds REAL NOT NULL,
+    backup TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS ledger (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     unix_seconds REAL NOT NULL,
@@ -65,6 +71,8 @@ class Fault(StrEnum):
     """It makes a change at once and answers `delay_seconds` later: the gap in which a worker can die."""
     REFUSE_VERIFY = "refuse-verify"
     """It takes the change and then fails a check."""
+    LYING = "lying"
+    """It says that it has made a change and has not."""
 
 
 class Kind(StrEnum):
@@ -72,6 +80,9 @@ class Kind(StrEnum):
 
     APPLY = "apply"
     ROLLBACK = "rollback"
+    CONFIRM = "confirm"
+    REVERT = "revert"
+    """The router undid a change by itself, because nobody confirmed it in time."""
 
 
 class Outcome(StrEnum):
@@ -82,8 +93,16 @@ class Outcome(StrEnum):
     NOTHING_TO_UNDO = "nothing-to-undo"
     WITHDRAWN = "withdrawn"
     """The change was undone before it arrived; it will never be applied."""
+    LIED = "lied"
+    """The router said that it had made the change; it had not."""
+    REVERTED = "reverted"
+    """Of a roll-back: the router had undone the change by itself."""
     DUPLICATE = "duplicate"
     """The same key again; nothing was changed."""
+
+
+_RESTORED = frozenset({Outcome.APPLIED, Outcome.REVERTED})
+"""Outcomes of a roll-back after which the backup runs again."""
 
 
 class StoreError(Exception):
@@ -159,7 +178,7 @@ class Store:
                     json.dumps(router.running),
                 ),
             )
-            return self.router(router.name)
+            return self._router(router.name)
 
     def router(self, name: str) -> Router:
         """Return a router.
@@ -167,6 +186,10 @@ class Store:
         Raises:
             StoreError: `unknown-router`.
         """
+        with self._transaction():
+            return self._router(name)
+
+    def _router(self, name: str) -> Router:
         row = self._database.execute("SELECT * FROM routers WHERE name = ?", (name,)).fetchone()
         if row is None:
             raise StoreError("unknown-router", "there is no such router")
@@ -176,7 +199,7 @@ class Store:
     def set_fault(self, router: str, fault: Fault, times: int, delay_seconds: float) -> None:
         """Make the router misbehave for the next `times` requests that the fault concerns; 0 clears it."""
         with self._transaction():
-            self.router(router)
+            self._router(router)
             self._database.execute(
                 "INSERT OR REPLACE INTO faults VALUES (?, ?, ?, ?)",
                 (router, fault.value, times, delay_seconds),
@@ -187,31 +210,71 @@ class Store:
         with self._transaction():
             return self._take_fault(router, fault)
 
-    def apply(self, name: str, key: str, expected_revision: int, lines: Iterable[str]) -> int:
-        """Replace the running configuration, once per key, and return the revision.
+    def apply(
+        self,
+        name: str,
+        key: str,
+        expected_revision: int,
+        lines: Iterable[str],
+        confirm_seconds: float | None = None,
+    ) -> int:
+        """Replace the running configuration, once per key, and return the revision that the router claims.
+
+        Args:
+            name: The router.
+            key: Idempotency key of the change.
+            expected_revision: Refused when the router is at another.
+            lines: The new configuration.
+            confirm_seconds: The router returns to its old configuration unless `confirm` comes within this
+                time. None: the change is permanent at once.
 
         Raises:
-            StoreError: `unknown-router`, `drifted`, `half-applied` or `withdrawn`.
+            StoreError: `unknown-router`, `drifted`, `half-applied`, `withdrawn` or `reverted`.
         """
         wanted = tuple(lines)
         with self._transaction():
-            router = self.router(name)
+            router = self._router(name)
             earlier = self._entry(key)
             if earlier is not None:
                 self._append(name, key, Kind.APPLY, Outcome.DUPLICATE, router.revision)
             elif router.revision != expected_revision:
                 raise StoreError("drifted", f"is at revision {router.revision}, not {expected_revision}")
-            elif self._take_fault(name, Fault.HALF_APPLIED) is not None:
-                half = wanted[: len(wanted) // 2]
-                earlier = self._change(router, half, key, Kind.APPLY, Outcome.HALF_APPLIED)
             else:
-                earlier = self._change(router, wanted, key, Kind.APPLY, Outcome.APPLIED)
+                earlier = self._make(router, key, wanted, confirm_seconds)
+            is_reverted = self._entry(_revert_key(key)) is not None
+        if is_reverted:
+            raise StoreError("reverted", f"change {key} was not confirmed in time")
+        if earlier.outcome is Outcome.LIED:
+            return earlier.revision + 1
         if earlier.outcome is Outcome.APPLIED:
             return earlier.revision
         raise StoreError(earlier.outcome.value, f"change {key} is {earlier.outcome.value}")
 
+    def confirm(self, name: str, key: str, change_key: str) -> int:
+        """Make a change permanent, once per key, and return the revision.
+
+        Raises:
+            StoreError: `unknown-router`, `bad-request` when there is no such change, `reverted` when the
+                router has undone it already, `drifted` when the router was changed again since.
+        """
+        with self._transaction():
+            router = self._router(name)
+            change = self._entry(change_key)
+            if change is None:
+                raise StoreError("bad-request", f"there is no change {change_key}")
+            if self._entry(_revert_key(change_key)) is not None:
+                raise StoreError("reverted", f"change {change_key} was not confirmed in time")
+            earlier = self._entry(key)
+            if earlier is not None:
+                self._append(name, key, Kind.CONFIRM, Outcome.DUPLICATE, router.revision)
+                return earlier.revision
+            if router.revision != change.revision:
+                raise StoreError("drifted", f"is at revision {router.revision}, not {change.revision}")
+            self._forget_pending(name)
+            return self._append(name, key, Kind.CONFIRM, Outcome.APPLIED, router.revision).revision
+
     def roll_back(self, name: str, key: str, change_key: str, lines: Iterable[str]) -> tuple[int, bool]:
-        """Undo a change, once per key; return the revision and whether there was something to undo.
+        """Undo a change, once per key; return the revision and whether the change had reached the router.
 
         A change that has not arrived is barred from arriving later.
 
@@ -219,24 +282,32 @@ class Store:
             StoreError: `unknown-router`, or `drifted` when the router was changed again since.
         """
         with self._transaction():
-            router = self.router(name)
+            router = self._router(name)
             earlier = self._entry(key)
             if earlier is not None:
                 self._append(name, key, Kind.ROLLBACK, Outcome.DUPLICATE, router.revision)
-                return earlier.revision, earlier.outcome is Outcome.APPLIED
+                return earlier.revision, earlier.outcome in _RESTORED
             change = self._entry(change_key)
             if change is None:
                 self._append(name, change_key, Kind.APPLY, Outcome.WITHDRAWN, router.revision)
-            if change is None or change.outcome is Outcome.WITHDRAWN:
+            if change is None or change.outcome in {Outcome.WITHDRAWN, Outcome.LIED}:
                 self._append(name, key, Kind.ROLLBACK, Outcome.NOTHING_TO_UNDO, router.revision)
                 return router.revision, False
-            if router.revision != change.revision:
-                raise StoreError("drifted", f"is at revision {router.revision}, not {change.revision}")
+            reverted = self._entry(_revert_key(change_key))
+            expected = (reverted or change).revision
+            if router.revision != expected:
+                raise StoreError("drifted", f"is at revision {router.revision}, not {expected}")
+            if reverted is not None:
+                self._append(name, key, Kind.ROLLBACK, Outcome.REVERTED, router.revision)
+                return router.revision, True
+            self._forget_pending(name)
             undone = self._change(router, tuple(lines), key, Kind.ROLLBACK, Outcome.APPLIED)
             return undone.revision, True
 
     def ledger(self, prefix: str, after: int, limit: int = LEDGER_PAGE) -> list[Entry]:
         """Return the entries whose idempotency key starts with the prefix, oldest first."""
+        with self._transaction():
+            pass  # what has expired meanwhile belongs into the answer
         rows = self._database.execute(
             "SELECT * FROM ledger WHERE sequence > ? AND substr(idempotency_key, 1, ?) = ?"
             " ORDER BY sequence LIMIT ?",
@@ -248,11 +319,43 @@ class Store:
     def _transaction(self) -> Iterator[None]:
         self._database.execute("BEGIN IMMEDIATE")
         try:
+            self._revert_expired()
             yield
         except BaseException:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
+
+    def _revert_expired(self) -> None:
+        """Do what each router would have done by itself by now."""
+        rows = self._database.execute(
+            "DELETE FROM pending WHERE until_unix_seconds <= ? RETURNING *", (time.time(),)
+        ).fetchall()
+        for row in rows:
+            router = self._router(row["router"])
+            backup = tuple(json.loads(row["backup"]))
+            key = _revert_key(row["change_key"])
+            self._change(router, backup, key, Kind.REVERT, Outcome.APPLIED)
+
+    def _forget_pending(self, router: str) -> None:
+        self._database.execute("DELETE FROM pending WHERE router = ?", (router,))
+
+    def _make(
+        self, router: Router, key: str, wanted: tuple[str, ...], confirm_seconds: float | None
+    ) -> Entry:
+        """Make a change as well or badly as the router is told to."""
+        if self._take_fault(router.name, Fault.LYING) is not None:
+            return self._append(router.name, key, Kind.APPLY, Outcome.LIED, router.revision)
+        self._forget_pending(router.name)
+        if confirm_seconds is not None:
+            self._database.execute(
+                "INSERT INTO pending VALUES (?, ?, ?, ?)",
+                (router.name, key, time.time() + confirm_seconds, json.dumps(router.running)),
+            )
+        if self._take_fault(router.name, Fault.HALF_APPLIED) is not None:
+            half = wanted[: len(wanted) // 2]
+            return self._change(router, half, key, Kind.APPLY, Outcome.HALF_APPLIED)
+        return self._change(router, wanted, key, Kind.APPLY, Outcome.APPLIED)
 
     def _take_fault(self, router: str, fault: Fault) -> float | None:
         row = self._database.execute(
@@ -290,3 +393,8 @@ class Store:
 def _entry(row: sqlite3.Row) -> Entry:
     values: dict[str, Any] = {**dict(row), "kind": Kind(row["kind"]), "outcome": Outcome(row["outcome"])}
     return Entry(**values)
+
+
+def _revert_key(change_key: str) -> str:
+    """Return the ledger's key of the router's own undoing of a change."""
+    return f"{change_key}#reverted"

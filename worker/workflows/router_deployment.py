@@ -1,9 +1,10 @@
-"""One change on one router: precheck, backup, render, diff, apply, verify; undone when it fails."""
+"""One change on one router: planned, approved, applied, verified and confirmed; undone when it fails."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn, TypeVar
 
@@ -13,21 +14,36 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from worker.activities.router_activities import RouterActivities
-    from worker.errors import FailureType
-    from worker.models import (
+    from worker.errors import (
+        ApprovalDeniedError,
+        ApprovalTimedOutError,
+        FailureType,
+        RequestInvalidError,
+        RequestTooNewError,
+        to_application_error,
+    )
+    from worker.models.deployment import (
+        REQUEST_VERSION,
+        ApprovalPolicy,
+        Decision,
+        DeploymentRequest,
+        DeploymentResult,
+        OnTimeout,
+        Phase,
+        Progress,
+    )
+    from worker.models.steps import (
         ApplyInput,
         ApplyResult,
         Backup,
         BackupInput,
-        DeploymentRequest,
-        DeploymentResult,
+        ConfirmInput,
         DiffInput,
-        Phase,
         PrecheckInput,
-        Progress,
         RenderInput,
         RollBackInput,
         RollBackResult,
+        RouterRef,
         VerifyInput,
     )
 
@@ -35,10 +51,10 @@ _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
 
 _START_TO_CLOSE = timedelta(seconds=60)
-"""Twice what a driver may take over one call."""
-_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
-"""How long a killed worker goes unnoticed. Shorter would take a busy worker for a dead one."""
+"""A step ends by itself before that (`worker.activities`); this is for one that cannot."""
 _RETRY_INTERVAL_MAX = timedelta(seconds=10)
+_BUSY_PAUSE_SECONDS = (1, 2, 4, 8, 10)
+"""Before a step is offered again to a worker on which the tenant had no slot left; the last one repeats."""
 
 _TENANT = SearchAttributeKey.for_keyword("Tenant")
 _ROUTER = SearchAttributeKey.for_keyword("Router")
@@ -56,13 +72,41 @@ class RouterDeployment:
     person must look). A cancellation ends as cancelled, after undoing what was applied.
     """
 
-    def __init__(self) -> None:
+    @workflow.init
+    def __init__(self, request: DeploymentRequest) -> None:
+        self._request = request
+        self._router = RouterRef(request.tenant, request.router, request.platform)
         self._progress = Progress(Phase.PRECHECK)
 
     @workflow.query
     def progress(self) -> Progress:
         """Return where the deployment stands."""
         return self._progress
+
+    @workflow.update
+    def decide(self, decision: Decision) -> Progress:
+        """Approve or refuse a change that waits for approval."""
+        self._progress = replace(self._progress, decision=decision)
+        return self._progress
+
+    @decide.validator
+    def _may_decide(self, decision: Decision) -> None:
+        """Refuse a decision that is not asked for, or not this person's.
+
+        Raises:
+            ApplicationError: Of type `RequestInvalid`.
+        """
+        if self._progress.phase is not Phase.AWAITING_APPROVAL:
+            problem = f"does not wait for approval: it is in phase {self._progress.phase}"
+        elif self._progress.decision is not None:
+            problem = f"has been decided on by {self._progress.decision.by}"
+        elif not decision.by.strip():
+            problem = "by: '' must name who decides"
+        elif decision.by == self._request.requested_by:
+            problem = f"by: {decision.by!r} asked for this change; somebody else must decide"
+        else:
+            return
+        raise to_application_error(RequestInvalidError(self._request.router, problem))
 
     @workflow.run
     async def run(self, request: DeploymentRequest) -> DeploymentResult:
@@ -75,59 +119,84 @@ class RouterDeployment:
             _PHASE.value_set(Phase.PRECHECK.value),
         )
         try:
-            backup, lines, commands = await self._prepare(request)
-        except (ActivityError, asyncio.CancelledError) as error:
+            _refuse_unusable(request)
+            backup, lines = await self._prepare()
+            if self._progress.commands and request.approval is not None:
+                await self._await_approval(request.approval)
+        except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
             self._end(Phase.REFUSED, error, FailureType.DEPLOYMENT_REFUSED)
-        if not commands:
+        if not self._progress.commands:
             self._enter(Phase.UNCHANGED)
-            return _result(request, Phase.UNCHANGED, backup.revision)
+            return self._result(backup.revision)
         try:
-            applied = await self._apply(request, backup, lines)
-            checks = await self._verify(request, applied, lines)
+            applied = await self._apply(backup, lines)
+            checks = await self._verify(applied, lines)
+            await self._confirm()
         except (ActivityError, asyncio.CancelledError) as error:
-            if await self._roll_back(request, backup, error):
+            if await self._roll_back(backup, error):
                 self._end(Phase.ROLLED_BACK, error, FailureType.DEPLOYMENT_ROLLED_BACK)
             self._end(Phase.REFUSED, error, FailureType.DEPLOYMENT_REFUSED)
         self._enter(Phase.DEPLOYED)
-        return _result(request, Phase.DEPLOYED, applied.revision, commands, checks)
+        return self._result(applied.revision, checks)
 
-    async def _prepare(self, request: DeploymentRequest) -> tuple[Backup, tuple[str, ...], tuple[str, ...]]:
-        """Return the backup, the desired lines and the commands; touches nothing."""
-        attempts_max = request.attempts_max
-        precheck = PrecheckInput(request.tenant, request.router, request.platform)
-        await _step(RouterActivities.precheck, precheck, attempts_max)
+    async def _prepare(self) -> tuple[Backup, tuple[str, ...]]:
+        """Return the backup and the desired lines, and note the commands; touches nothing."""
+        request, router = self._request, self._router
+        precheck = PrecheckInput(router, request.expected_revision, request.checks)
+        await self._step(RouterActivities.precheck, precheck)
         self._enter(Phase.BACKUP)
-        backup = await _step(
-            RouterActivities.backup, BackupInput(request.tenant, request.router), attempts_max
-        )
+        backup = await self._step(RouterActivities.backup, BackupInput(router))
         self._enter(Phase.RENDER)
-        rendered = await _step(
-            RouterActivities.render,
-            RenderInput(request.router, request.template, request.variables),
-            attempts_max,
-        )
+        wanted = RenderInput(router, request.template, request.variables)
+        rendered = await self._step(RouterActivities.render, wanted)
         self._enter(Phase.DIFF)
-        diff = await _step(RouterActivities.diff, DiffInput(backup.lines, rendered.lines), attempts_max)
-        return backup, rendered.lines, diff.commands
+        diff = await self._step(RouterActivities.diff, DiffInput(router, backup.lines, rendered.lines))
+        self._progress = replace(self._progress, commands=diff.commands)
+        return backup, rendered.lines
 
-    async def _apply(self, request: DeploymentRequest, backup: Backup, lines: tuple[str, ...]) -> ApplyResult:
+    async def _await_approval(self, policy: ApprovalPolicy) -> None:
+        """Wait until somebody decides; what the router does meanwhile is met by the revision that apply expects.
+
+        Raises:
+            ApplicationError: Of type `ApprovalDenied` or `ApprovalTimedOut`.
+        """
+        router = self._request.router
+        self._enter(Phase.AWAITING_APPROVAL)
+        timeout = timedelta(seconds=policy.timeout_seconds)
+        try:
+            await workflow.wait_condition(lambda: self._progress.decision is not None, timeout=timeout)
+        except TimeoutError as error:
+            if policy.on_timeout is OnTimeout.APPROVE:
+                return
+            late = ApprovalTimedOutError(router, f"nobody decided within {policy.timeout_seconds:g} s")
+            raise to_application_error(late) from error
+        decision = self._progress.decision
+        if decision is not None and not decision.is_approved:
+            reason = f"refused by {decision.by}" + (f": {decision.comment}" if decision.comment else "")
+            raise to_application_error(ApprovalDeniedError(router, reason))
+
+    async def _apply(self, backup: Backup, lines: tuple[str, ...]) -> ApplyResult:
         self._enter(Phase.APPLY)
-        step = ApplyInput(request.router, _key(Phase.APPLY), backup.revision, lines)
-        return await _step(RouterActivities.apply, step, request.attempts_max)
+        step = ApplyInput(
+            self._router, _key(Phase.APPLY), backup.revision, lines, self._request.confirm_seconds
+        )
+        return await self._step(RouterActivities.apply, step)
 
-    async def _verify(
-        self, request: DeploymentRequest, applied: ApplyResult, lines: tuple[str, ...]
-    ) -> tuple[str, ...]:
+    async def _verify(self, applied: ApplyResult, lines: tuple[str, ...]) -> tuple[str, ...]:
         self._enter(Phase.VERIFY)
-        step = VerifyInput(request.router, applied.revision, lines)
-        verified = await _step(RouterActivities.verify, step, request.attempts_max)
-        return verified.checks
+        step = VerifyInput(self._router, applied.revision, lines, self._request.checks)
+        return (await self._step(RouterActivities.verify, step)).checks
 
-    async def _roll_back(self, request: DeploymentRequest, backup: Backup, error: BaseException) -> bool:
+    async def _confirm(self) -> None:
+        self._enter(Phase.CONFIRM)
+        step = ConfirmInput(self._router, _key(Phase.CONFIRM), _key(Phase.APPLY))
+        await self._step(RouterActivities.confirm, step)
+
+    async def _roll_back(self, backup: Backup, error: BaseException) -> bool:
         """Undo the change; return whether it had reached the router at all."""
         self._enter(Phase.ROLLING_BACK, _reason(error))
-        step = RollBackInput(request.router, _key(Phase.ROLLING_BACK), _key(Phase.APPLY), backup.lines)
-        undoing = asyncio.create_task(_undo(step, request.rollback_attempts_max))
+        step = RollBackInput(self._router, _key(Phase.ROLLING_BACK), _key(Phase.APPLY), backup.lines)
+        undoing = asyncio.create_task(self._undo(step))
         try:
             try:
                 undone = await asyncio.shield(undoing)
@@ -143,7 +212,9 @@ class RouterDeployment:
 
     def _enter(self, phase: Phase, failure: str = "") -> None:
         completed = (*self._progress.completed, self._progress.phase)
-        self._progress = Progress(phase, completed, failure or self._progress.failure)
+        self._progress = replace(
+            self._progress, phase=phase, completed=completed, failure=failure or self._progress.failure
+        )
         _upsert(_PHASE.value_set(phase.value))
 
     def _end(self, phase: Phase, error: BaseException, failure: FailureType) -> NoReturn:
@@ -153,42 +224,82 @@ class RouterDeployment:
             raise asyncio.CancelledError from error
         raise ApplicationError(self._progress.failure, self._progress, type=failure.value) from error
 
+    async def _step(
+        self, activity: Callable[[RouterActivities, _Input], Awaitable[_Output]], step: _Input
+    ) -> _Output:
+        """Run one step, and stop after it when a cancellation has come meanwhile.
+
+        A step that ends well in spite of a cancellation swallows it; the caller still wants out.
+        """
+        output = await self._execute(activity, step, self._request.attempts_max)
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+        return output
+
+    async def _undo(self, step: RollBackInput) -> RollBackResult:
+        return await self._execute(RouterActivities.roll_back, step, self._request.rollback_attempts_max)
+
+    async def _execute(
+        self,
+        activity: Callable[[RouterActivities, _Input], Awaitable[_Output]],
+        step: _Input,
+        attempts_max: int,
+    ) -> _Output:
+        """Run one activity; one that a worker hands back for want of a slot is offered again."""
+        offers = 0
+        while True:
+            try:
+                return await workflow.execute_activity_method(activity, step, **self._options(attempts_max))
+            except ActivityError as error:
+                if not _is_busy(error):
+                    raise
+            await workflow.sleep(_BUSY_PAUSE_SECONDS[min(offers, len(_BUSY_PAUSE_SECONDS) - 1)])
+            offers += 1
+
+    def _options(self, attempts_max: int) -> workflow.ActivityConfig:
+        return workflow.ActivityConfig(
+            start_to_close_timeout=_START_TO_CLOSE,
+            heartbeat_timeout=timedelta(seconds=self._request.heartbeat_seconds),
+            # No schedule-to-close: a deployment outlives an outage of all workers, however long.
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(milliseconds=500),
+                maximum_interval=_RETRY_INTERVAL_MAX,
+                maximum_attempts=attempts_max,
+            ),
+            # The state of a router is known only when the step on it has ended.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+
+    def _result(self, revision: str, checks: tuple[str, ...] = ()) -> DeploymentResult:
+        request, progress = self._request, self._progress
+        return DeploymentResult(
+            request.tenant,
+            request.router,
+            request.change_id,
+            progress.phase,
+            revision,
+            progress.commands,
+            checks,
+        )
+
+
+def _refuse_unusable(request: DeploymentRequest) -> None:
+    if request.version > REQUEST_VERSION:
+        reason = f"request is of version {request.version}, this worker knows up to {REQUEST_VERSION}"
+        raise to_application_error(RequestTooNewError(request.router, reason))
+    problem = request.problem()
+    if problem is not None:
+        raise to_application_error(RequestInvalidError(request.router, problem))
+
 
 def _upsert(*updates: SearchAttributeUpdate[str]) -> None:
     # The SDK leaves a type parameter of this function's argument open.
     workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]
 
 
-async def _step(
-    activity: Callable[[RouterActivities, _Input], Awaitable[_Output]], step: _Input, attempts_max: int
-) -> _Output:
-    """Run one step, and stop after it when a cancellation has come meanwhile.
-
-    A step that ends well in spite of a cancellation swallows it; the caller still wants out.
-    """
-    output = await workflow.execute_activity_method(activity, step, **_options(attempts_max))
-    if workflow.cancellation_reason() is not None:
-        raise asyncio.CancelledError
-    return output
-
-
-async def _undo(step: RollBackInput, attempts_max: int) -> RollBackResult:
-    return await workflow.execute_activity_method(RouterActivities.roll_back, step, **_options(attempts_max))
-
-
-def _options(attempts_max: int) -> workflow.ActivityConfig:
-    return workflow.ActivityConfig(
-        start_to_close_timeout=_START_TO_CLOSE,
-        heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-        # No schedule-to-close: a deployment outlives an outage of all workers, however long.
-        retry_policy=RetryPolicy(
-            initial_interval=timedelta(milliseconds=500),
-            maximum_interval=_RETRY_INTERVAL_MAX,
-            maximum_attempts=attempts_max,
-        ),
-        # The state of a router is known only when the step on it has ended.
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    )
+def _is_busy(error: ActivityError) -> bool:
+    cause = error.cause
+    return isinstance(cause, ApplicationError) and cause.type == FailureType.TENANT_BUSY.value
 
 
 def _key(step: Phase) -> str:
@@ -202,15 +313,3 @@ def _reason(error: BaseException) -> str:
     if is_cancelled_exception(error):
         return "cancelled"
     return str(error.cause if isinstance(error, ActivityError) and error.cause else error)
-
-
-def _result(
-    request: DeploymentRequest,
-    phase: Phase,
-    revision: int,
-    commands: tuple[str, ...] = (),
-    checks: tuple[str, ...] = (),
-) -> DeploymentResult:
-    return DeploymentResult(
-        request.tenant, request.router, request.change_id, phase, revision, commands, checks
-    )
