@@ -1,13 +1,12 @@
 """Temporal's own administration: namespaces, retention and search attributes, as plain values.
 
 `observe` reads, `plan` decides (pure), `carry_out` writes. Everything may run twice and at the same time:
-what somebody else has just done counts as done.
+what somebody else has just done counts as done. The limits of task queues are in `worker.queues`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -19,6 +18,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import (
     CountWorkflowExecutionsRequest,
     DescribeNamespaceRequest,
+    ListNamespacesRequest,
     RegisterNamespaceRequest,
     UpdateNamespaceRequest,
 )
@@ -26,16 +26,14 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from worker.client import RPC_TIMEOUT, is_transient
-from worker.tenancy import SEARCH_ATTRIBUTES, Namespace
+from worker.reconciliation import PATIENCE, Drift, ReconciliationError, settle, side_by_side
+from worker.tenancy import SEARCH_ATTRIBUTES, TENANT_NAME, TENANT_NAMESPACE_PREFIX, Namespace
 
-PATIENCE = timedelta(seconds=120)
-"""Servers learn of a new namespace within about ten seconds; the rest is for a failover under way."""
-
-_PAUSE_SECONDS = 0.5
+_PAGE = 200
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
 
-class NamespaceError(Exception):
+class NamespaceError(ReconciliationError):
     """A namespace cannot be brought to what the tenants file says; the message is one line for people."""
 
 
@@ -54,16 +52,6 @@ class Observed:
     retention_days: float
     search_attributes: Mapping[str, int]
     """Type of each custom search attribute, as `IndexedValueType` numbers it."""
-
-
-@dataclass(frozen=True)
-class Drift:
-    """One difference between the tenants file and the server."""
-
-    namespace: str
-    action: Action
-    detail: str
-    """For people: what is and what should be."""
 
 
 def plan(desired: Namespace, observed: Observed | None) -> tuple[Drift, ...]:
@@ -114,7 +102,7 @@ async def carry_out(client: Client, drift: Drift, desired: Namespace) -> None:
     retention = Duration()
     retention.FromTimedelta(timedelta(days=desired.retention_days))
     try:
-        match drift.action:
+        match Action(drift.action):
             case Action.CREATE_NAMESPACE:
                 await client.workflow_service.register_namespace(
                     RegisterNamespaceRequest(
@@ -145,49 +133,46 @@ async def carry_out(client: Client, drift: Drift, desired: Namespace) -> None:
             raise
 
 
-async def reconcile(client: Client, desired: Namespace, patience: timedelta) -> tuple[Drift, ...]:
+async def reconcile(client: Client, desired: Namespace, patience: timedelta = PATIENCE) -> tuple[Drift, ...]:
     """Bring one namespace to what is desired, wait until it is usable, and return what was done.
 
-    A namespace just created is not known to every server at once, and one of several callers loses each
-    race; both look like errors, so the loop of observing, planning and doing goes on until nothing is left.
-
     Raises:
-        NamespaceError: When patience runs out or the difference cannot be mended.
+        ReconciliationError: When patience runs out or the difference cannot be mended.
         RPCError: For an error that trying again cannot mend.
     """
-    done: dict[Action, Drift] = {}
-    last: RPCError | None = None
-    deadline = asyncio.get_running_loop().time() + patience.total_seconds()
-    while asyncio.get_running_loop().time() < deadline:
-        try:
-            missing = plan(desired, await observe(client, desired.name))
-            if not missing:
-                await count_open(client, desired.name, f"{SEARCH_ATTRIBUTES[0]} = 'none'")
-                return tuple(done.values())
-            for drift in missing:
-                await carry_out(client, drift, desired)
-                done.setdefault(drift.action, drift)
-        except RPCError as error:
-            if not _may_pass(error):
-                raise
-            last = error
-        await asyncio.sleep(_PAUSE_SECONDS)
-    raise NamespaceError(
-        f"namespace {desired.name}: not usable after {patience.total_seconds():g} s"
-        + (f"; last error: {last.message}" if last else "")
-    )
+
+    async def look() -> tuple[Drift, ...]:
+        missing = plan(desired, await observe(client, desired.name))
+        if not missing:
+            # A server that has not refreshed its cache refuses the attribute.
+            await count_open(client, desired.name, f"{SEARCH_ATTRIBUTES[0]} = 'none'")
+        return missing
+
+    async def mend(drift: Drift) -> None:
+        await carry_out(client, drift, desired)
+
+    return await settle(look, mend, _may_pass, f"namespace {desired.name}: not usable", patience)
 
 
 async def reconcile_all(
-    client: Client, desired: Sequence[Namespace], patience: timedelta = PATIENCE
+    client: Client,
+    desired: Sequence[Namespace],
+    patience: timedelta = PATIENCE,
+    on_done: Callable[[], None] = lambda: None,
 ) -> tuple[Drift, ...]:
-    """Bring all namespaces to what is desired, side by side; return what was done.
+    """Bring all namespaces to what is desired, several at a time; return what was done.
+
+    Args:
+        client: A client of any namespace.
+        desired: What there should be.
+        patience: For each namespace, from when its turn has come.
+        on_done: Called after each namespace.
 
     Raises:
-        NamespaceError: As `reconcile`, for the first that fails.
+        ReconciliationError: As `reconcile`, for the first that fails.
         RPCError: As `reconcile`.
     """
-    results = await asyncio.gather(*(reconcile(client, namespace, patience) for namespace in desired))
+    results = await side_by_side(desired, lambda namespace: reconcile(client, namespace, patience), on_done)
     return tuple(drift for result in results for drift in result)
 
 
@@ -207,6 +192,25 @@ async def count_open(client: Client, namespace: str, query: str) -> int:
         timeout=RPC_TIMEOUT,
     )
     return answer.count
+
+
+async def left_over(client: Client, listed: Collection[str]) -> tuple[str, ...]:
+    """Return the namespaces of tenants that the file no longer has; nothing ever deletes one."""
+    found: list[str] = []
+    token = b""
+    while True:
+        page = await client.workflow_service.list_namespaces(
+            ListNamespacesRequest(page_size=_PAGE, next_page_token=token), retry=True, timeout=RPC_TIMEOUT
+        )
+        found += [item.namespace_info.name for item in page.namespaces]
+        token = page.next_page_token
+        if not token:
+            return tuple(sorted(name for name in found if _is_a_tenants(name) and name not in listed))
+
+
+def _is_a_tenants(namespace: str) -> bool:
+    name = namespace.removeprefix(TENANT_NAMESPACE_PREFIX)
+    return name != namespace and TENANT_NAME.fullmatch(name) is not None
 
 
 def _add(namespace: str, names: Sequence[str]) -> Drift:
