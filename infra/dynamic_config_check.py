@@ -14,6 +14,7 @@ from pathlib import Path
 
 from infra.rendering.dynamic_config import render_dynamic_config
 from infra.settings import Settings
+from infra.sizing import worker_load
 
 _BINARY = "temporal-server"
 _TIMEOUT_SECONDS = 30
@@ -40,7 +41,7 @@ def _checked(binary: str, settings: Settings) -> tuple[list[str], list[str]]:
         return [], [
             f"dynamic configuration was not checked: {_BINARY} on PATH is {found or 'unknown'}, not {wanted}"
         ]
-    text = render_dynamic_config(len(settings.tenants), settings.temporal.dynamic_config)
+    text = render_dynamic_config(worker_load(settings), settings.temporal.dynamic_config)
     code, output = _validate(binary, text)
     return problems_of(output, code), []
 

@@ -43,6 +43,17 @@ TENANTS = "tenants"
 TENANTS_KEY = "tenants.json"
 """Entry of that ConfigMap."""
 
+PAYLOAD_KEYS = "payload-keys"
+"""Secret with the keyring, where it comes from the stack's configuration."""
+PAYLOAD_KEYS_KEY = "keyring.json"
+"""Entry of that Secret, and of one that somebody else made."""
+INVENTORY = "inventory"
+"""ConfigMap of the routers that are no simulation."""
+INVENTORY_KEY = "inventory.json"
+"""Its one entry."""
+CODEC_SERVER = "codec-server"
+"""Decrypts payloads for people; also the name of its Service."""
+
 
 def server(service: str) -> str:
     """Return the name of a Temporal service's workload."""

@@ -17,6 +17,8 @@ class TenantOutput(TypedDict):
     strategy: str
     namespace: str
     task_queue: str
+    workers: str
+    """Which of `components` serves it."""
 
 
 class Survives(TypedDict):
@@ -54,6 +56,8 @@ class Outputs(TypedDict):
     frontend_headless_address: str
     """Host and port of a name with every balancer pod's address, for clients that balance by themselves."""
     ui_url: OutputValue
+    codec_url: OutputValue
+    """Where payloads are decrypted for people; empty where none are encrypted, or nobody is to."""
     temporal_namespaces: list[str]
     tenants: dict[str, TenantOutput]
     persistence: PersistenceOutput

@@ -1,7 +1,8 @@
 """Everything that is looked at before a stack is touched.
 
-That is numbers that do not fit, the server's own validator, and the live cluster. `python -m infra.preflight -s STACK` runs it alone. Looking (`observe`) and judging (`judge`) are apart, so that
-every refusal can be tested without a cluster. Nothing is changed here.
+That is numbers that do not fit, the server's own validator, and the live cluster. `python -m infra.preflight -s
+STACK` runs it alone. Looking (`observe`) and judging (`judge`) are apart, so that every refusal can be tested
+without a cluster. Nothing is changed here.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -21,7 +22,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Node, Secret
 from lightkube.resources.storage_v1 import StorageClass
 
-from infra import kubeconfig, names, sizing, tenant_removal
+from infra import kubeconfig, names, sizing, tenant_changes
 from infra.components.server_config import SHARDS_ANNOTATION
 from infra.dynamic_config_check import check_dynamic_config
 from infra.images import unpinned
@@ -29,6 +30,7 @@ from infra.kubeconfig import KubeconfigError
 from infra.labels import ZONE
 from infra.settings import Settings, SettingsError, load_stack
 from infra.stores import stores_of
+from infra.tenant_changes import Departure
 from worker.tenancy import SHARED_POOL
 
 _TIMEOUT_SECONDS = 10.0
@@ -61,8 +63,8 @@ class ClusterFacts:
     """Names of Secrets in the stack's namespace."""
     history_shards: int | None = None
     """History shards of the Temporal that lives there; none where there is none yet."""
-    open_deployments: Mapping[str, int | None] = field(default_factory=lambda: {})
-    """Open deployments of each tenant that lives there and is gone from the settings; none where unknown."""
+    departures: tuple[tuple[Departure, int | None], ...] = ()
+    """Tenants that live there and would leave lanes, with what they have open there; none where unknown."""
 
 
 def check(settings: Settings) -> Findings:
@@ -148,7 +150,7 @@ def _observe(client: _Reader, settings: Settings) -> ClusterFacts:
         if _wanted_secrets(settings)
         else frozenset(),
         history_shards=_live_shards(client, namespace),
-        open_deployments=_open_deployments(client, settings),
+        departures=_departures(client, settings),
     )
 
 
@@ -171,17 +173,17 @@ def _live_shards(client: _Reader, namespace: str) -> int | None:
     return int(noted) if noted else None
 
 
-def _open_deployments(client: _Reader, settings: Settings) -> dict[str, int | None]:
+def _departures(client: _Reader, settings: Settings) -> tuple[tuple[Departure, int | None], ...]:
     namespace = settings.cluster.namespace
     file = _find(client, ConfigMap, names.TENANTS, namespace)
     # Where workers never were, nothing was deployed, and nobody can be asked.
     if file is None or _find(client, Deployment, names.pool(SHARED_POOL), namespace) is None:
-        return {}
+        return ()
     live = (cast("_WithData", file).data or {}).get(names.TENANTS_KEY, "")
-    return {
-        tenant: tenant_removal.count_open(settings, tenant)
-        for tenant in tenant_removal.removed(settings, live)
-    }
+    return tuple(
+        (departure, tenant_changes.count_open(settings, departure))
+        for departure in tenant_changes.departures(settings, live)
+    )
 
 
 def judge(settings: Settings, facts: ClusterFacts) -> list[str]:
@@ -214,12 +216,18 @@ def judge(settings: Settings, facts: ClusterFacts) -> list[str]:
         for key, name in _wanted_secrets(settings)
         if name not in facts.secrets
     ]
-    return found + tenant_removal.problems(settings, facts.open_deployments)
+    return found + tenant_changes.problems(settings, facts.departures)
 
 
 def _wanted_secrets(settings: Settings) -> list[tuple[str, str]]:
     """Return the Secrets that must exist beforehand, each with the key that names it."""
     wanted = [("images.pull_secrets", name) for name in settings.images.pull_secrets]
+    if settings.payload_keys_secret:
+        wanted.append(("payload_keys_secret", settings.payload_keys_secret))
+    wanted += [
+        (f"workers.credentials_secret.{name}", secret)
+        for name, secret in settings.workers.credentials_secret.items()
+    ]
     if settings.persistence.kind == "external":
         for store in stores_of(settings).both():
             key = f"persistence.external.{store.name}"
@@ -238,6 +246,15 @@ def shortcomings(settings: Settings) -> list[str]:
         "production lacks mTLS: traffic between clients, servers and database is readable on the network",
         "production lacks an authorizer: whoever reaches the frontend may do anything in any namespace",
     ]
+    if not settings.is_encrypted:
+        found.append(
+            "production lacks payload encryption: whoever reads the database reads every tenant's configuration; "
+            "set payload_keys or payload_keys_secret"
+        )
+    elif settings.codec_server.is_enabled:
+        found.append(
+            "production lacks network policies: every pod of the cluster can have the codec server decrypt payloads"
+        )
     if components := unpinned(settings.images):
         found.append(
             f"images without a digest: {', '.join(components)}; run `python -m infra.images resolve` and paste it"

@@ -11,6 +11,8 @@ import pulumi_kubernetes as k8s
 
 from infra import manifests, names
 from infra.components.cloudnative_pg import CloudNativePg
+from infra.components.codec_address import CodecAddress
+from infra.components.codec_server import CodecServer
 from infra.components.load_balancer import LoadBalancer
 from infra.components.namespace import RestrictedNamespace
 from infra.components.placement import Placement
@@ -20,19 +22,22 @@ from infra.components.server_config import ServerConfig
 from infra.components.temporal_service import TemporalService
 from infra.components.temporal_ui import TemporalUi
 from infra.components.tenant_reconcile_job import TenantReconcileJob
+from infra.components.worker_files import WorkerFiles, WorkerMounts
 from infra.components.worker_pool import WorkerEnvironment, WorkerPool
 from infra.images import reference
-from infra.outputs import Outputs
+from infra.outputs import Outputs, OutputValue
+from infra.pools import pools_of
 from infra.rendering.dynamic_config import render_dynamic_config
 from infra.rendering.haproxy import render_haproxy
+from infra.rendering.inventory import render_inventory
 from infra.rendering.temporal_config import render_temporal_config
 from infra.rendering.ui_config import render_ui_config
 from infra.report import outputs_of
 from infra.services import BALANCER_PORT, SERVICES
 from infra.settings import Settings
+from infra.sizing import worker_load
 from infra.stores import Stores, stores_of
 from worker.release import image_tag
-from worker.tenancy import SHARED_POOL
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Release:
     """What is deployed besides configuration: read from disk once, before anything is declared."""
 
     worker_tag: str
-    """Tag of the worker's image."""
+    """Tag of the worker's image, and build id of its workers."""
     operator_manifest: Sequence[Mapping[str, Any]]
     """Objects of CloudNativePG's release manifest; empty where the operator is not ours to install."""
 
@@ -59,12 +64,13 @@ class Release:
         )
 
 
-def deploy(settings: Settings, release: Release) -> Outputs:
+def deploy(settings: Settings, release: Release, payload_keys: pulumi.Output[str] | None = None) -> Outputs:
     """Declare a whole stack.
 
     Args:
         settings: What the stack decides.
         release: What is deployed.
+        payload_keys: The stack's own keyring, a secret of Pulumi's; none where it has none.
 
     Returns:
         What others need to know of the running stack.
@@ -76,9 +82,19 @@ def deploy(settings: Settings, release: Release) -> Outputs:
     servers = stack.servers(stores, schema)
     balancer = stack.balancer(servers)
     tenants = stack.tenants(balancer)
-    stack.worker_pools(tenants)
-    ui = stack.ui(balancer)
-    return outputs_of(settings, balancer.address, ui.url, stack.worker_image)
+    files = stack.worker_files(ground, payload_keys)
+    stack.worker_pools([*tenants, *files])
+    codec = stack.codec_address(ground)
+    ui = stack.ui(balancer, codec)
+    if codec is not None:
+        stack.codec_server(files, ui)
+    return outputs_of(
+        settings,
+        frontend_address=balancer.address,
+        ui_url=ui.url,
+        codec_url=stack.codec_endpoint(codec),
+        worker_image=stack.worker_image,
+    )
 
 
 class Stack:
@@ -88,11 +104,19 @@ class Stack:
         self._settings = settings
         self._release = release
         self._placement = Placement.of(settings)
-        # In place: by default a changed ConfigMap is deleted and made anew, and pods that start in between fail.
+        # In place: by default a changed ConfigMap or Secret is made anew, and pods that start in between fail.
         self._provider = k8s.Provider(
-            "cluster", context=settings.cluster.context, enable_config_map_mutable=True
+            "cluster",
+            context=settings.cluster.context,
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
         )
         self.worker_image = reference(settings.images.worker, release.worker_tag)
+        self._build_id = release.worker_tag if settings.workers.versioning else None
+        keyring = names.PAYLOAD_KEYS if settings.payload_keys else settings.payload_keys_secret
+        self._mounts = WorkerMounts(
+            keyring_secret=keyring, inventory=render_inventory(settings.workers.inventory)
+        )
 
     def _after(self, *resources: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(provider=self._provider, depends_on=list(resources))
@@ -150,7 +174,7 @@ class Stack:
         config = ServerConfig(
             "server-config",
             static=render_temporal_config(stores, temporal.history_shards),
-            dynamic=render_dynamic_config(len(self._settings.tenants), temporal.dynamic_config),
+            dynamic=render_dynamic_config(worker_load(self._settings), temporal.dynamic_config),
             history_shards=temporal.history_shards,
             placement=self._placement,
             opts=self._after(*schema),
@@ -188,37 +212,79 @@ class Stack:
         """Declare the tenants' namespaces and search attributes in Temporal."""
         return TenantReconcileJob(
             "tenants",
-            tenants=self._settings.tenants_file().to_json(),
+            tenants=self._settings.tenants_file(self._build_id or "").to_json(),
             image=self.worker_image,
             worker_environment=self._worker_environment(),
             placement=self._placement,
             opts=self._after(*balancer.resources),
         ).resources
 
-    def worker_pools(self, tenants: list[pulumi.Resource]) -> None:
+    def worker_files(
+        self, ground: list[pulumi.Resource], payload_keys: pulumi.Output[str] | None
+    ) -> list[pulumi.Resource]:
+        """Declare what workers mount besides the tenants, as far as it comes from the stack."""
+        if payload_keys is None and not self._mounts.inventory:
+            return []
+        return WorkerFiles(
+            "worker-files",
+            payload_keys=payload_keys,
+            inventory=self._mounts.inventory,
+            placement=self._placement,
+            opts=self._after(*ground),
+        ).resources
+
+    def worker_pools(self, needed: list[pulumi.Resource]) -> None:
         """Declare the shared pool, and one for each tenant with workers of its own."""
-        own = sorted({tenant.worker_pool for tenant in self._settings.tenants} - {SHARED_POOL})
-        for pool in (SHARED_POOL, *own):
+        for pool in pools_of(self._settings):
             WorkerPool(
                 pool,
-                settings=self._settings.workers,
                 image=self.worker_image,
+                build_id=self._build_id,
                 worker_environment=self._worker_environment(),
+                files=self._mounts,
                 placement=self._placement,
-                opts=self._after(*tenants),
+                opts=self._after(*needed),
             )
 
-    def ui(self, balancer: LoadBalancer) -> TemporalUi:
+    def codec_address(self, ground: list[pulumi.Resource]) -> CodecAddress | None:
+        """Declare where payloads are decrypted for people, if anything is encrypted."""
+        if not (self._settings.is_encrypted and self._settings.codec_server.is_enabled):
+            return None
+        return CodecAddress("codec-address", placement=self._placement, opts=self._after(*ground))
+
+    def codec_endpoint(self, address: CodecAddress | None) -> OutputValue | None:
+        """Return where people's browsers reach the codec server."""
+        return self._settings.codec_server.endpoint or address.url if address else None
+
+    def ui(self, balancer: LoadBalancer, codec: CodecAddress | None) -> TemporalUi:
         """Declare the web interface."""
         settings = self._settings
         host = names.host(names.ADDRESS_SERVICE, settings.cluster.namespace, settings.cluster.dns_domain)
+        config = pulumi.Output.from_input(self.codec_endpoint(codec)).apply(
+            lambda endpoint: render_ui_config(
+                f"{host}:{BALANCER_PORT}", settings.temporal.shared_namespace, endpoint
+            )
+        )
         return TemporalUi(
             "ui",
             settings=settings.ui,
             image=reference(settings.images.temporal_ui),
-            config=render_ui_config(f"{host}:{BALANCER_PORT}", settings.temporal.shared_namespace),
+            config=config,
             placement=self._placement,
             opts=self._after(*balancer.resources),
+        )
+
+    def codec_server(self, files: list[pulumi.Resource], ui: TemporalUi) -> None:
+        """Declare what decrypts payloads for people."""
+        settings = self._settings
+        CodecServer(
+            "codec-server",
+            settings=settings.codec_server,
+            image=self.worker_image,
+            files=self._mounts,
+            origins=[ui.url, *settings.codec_server.origins],
+            placement=self._placement,
+            opts=self._after(*files),
         )
 
     def _worker_environment(self) -> WorkerEnvironment:

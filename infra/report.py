@@ -7,16 +7,29 @@ import pulumi
 from infra import names
 from infra.images import records, reference
 from infra.labels import selector_text
-from infra.outputs import ComponentOutput, Outputs, Survives, TenantOutput
+from infra.outputs import ComponentOutput, Outputs, OutputValue, Survives, TenantOutput
+from infra.pools import pools_of
 from infra.services import BALANCER_PORT, SERVICES
 from infra.settings import Settings
-from worker.tenancy import SHARED_POOL
 
 
 def outputs_of(
-    settings: Settings, frontend_address: pulumi.Output[str], ui_url: pulumi.Output[str], worker_image: str
+    settings: Settings,
+    *,
+    frontend_address: pulumi.Output[str],
+    ui_url: pulumi.Output[str],
+    codec_url: OutputValue | None,
+    worker_image: str,
 ) -> Outputs:
-    """Return the outputs of a stack."""
+    """Return the outputs of a stack.
+
+    Args:
+        settings: What the stack decides.
+        frontend_address: Host and port of the load balancer.
+        ui_url: Where the web interface is.
+        codec_url: Where payloads are decrypted for people, if anywhere.
+        worker_image: Reference of the worker's image.
+    """
     direct = names.host(names.DIRECT_SERVICE, settings.cluster.namespace, settings.cluster.dns_domain)
     file = settings.tenants_file()
     return Outputs(
@@ -24,12 +37,14 @@ def outputs_of(
         frontend_address=frontend_address,
         frontend_headless_address=f"{direct}:{BALANCER_PORT}",
         ui_url=ui_url,
+        codec_url=codec_url or "",
         temporal_namespaces=[namespace.name for namespace in file.all_namespaces()],
         tenants={
             tenant.name: TenantOutput(
                 strategy=str(tenant.strategy),
                 namespace=file.namespace_of(tenant),
                 task_queue=tenant.task_queue,
+                workers=names.pool(tenant.worker_pool),
             )
             for tenant in settings.tenants
         },
@@ -59,8 +74,9 @@ def components(settings: Settings) -> dict[str, ComponentOutput]:
     """Return what should be running, by the name of its pods."""
     replicas = {names.server(spec.name): getattr(settings.temporal, spec.name).replicas for spec in SERVICES}
     replicas |= {names.BALANCER: settings.load_balancer.replicas, names.UI: settings.ui.replicas}
-    pools = {SHARED_POOL, *(tenant.worker_pool for tenant in settings.tenants)}
-    replicas |= {names.pool(pool): settings.workers.replicas for pool in sorted(pools)}
+    replicas |= {names.pool(pool.name): pool.replicas for pool in pools_of(settings)}
+    if settings.is_encrypted and settings.codec_server.is_enabled:
+        replicas[names.CODEC_SERVER] = settings.codec_server.replicas
     found = {name: _component(selector_text(name), count, settings) for name, count in replicas.items()}
     if postgres := settings.persistence.postgres:
         found[names.POSTGRES] = _component(

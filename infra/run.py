@@ -9,7 +9,7 @@ import pulumi
 from infra import outputs, preflight
 from infra.manifests import ManifestError
 from infra.program import Release, deploy
-from infra.settings import SettingsError, load
+from infra.settings import SettingsError, load, load_payload_keys
 from worker.release import ReleaseError
 
 
@@ -29,7 +29,7 @@ def run() -> None:
         pulumi.warn(warning)
     if findings.problems:
         raise pulumi.RunError(_listed(findings.problems))
-    outputs.export(deploy(settings, release))
+    outputs.export(deploy(settings, release, load_payload_keys()))
 
 
 def _listed(problems: Sequence[str]) -> str:

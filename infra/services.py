@@ -97,3 +97,5 @@ UI_PORT = 8080
 """Port of the web interface."""
 WORKER_HEALTH_PORT = 8080
 """Port of a worker's health endpoints."""
+CODEC_PORT = 8081
+"""Port of the codec server."""

@@ -1,11 +1,22 @@
-"""Arithmetic on settings: database connections, memory, what a stack survives. Pure."""
+"""Arithmetic on settings: database connections, polls, memory. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from infra.pools import pools_of
+from infra.rendering.inventory import render_inventory
 from infra.settings import Settings
+from worker.tenancy import SHARED_QUEUE
+
+_POLLS_PER_QUEUE = 4
+"""Long polls of one API that one pod may have open for one queue. `worker.limits` has two (new work, and the
+sticky queue; four for the one shared queue); as many again are margin, for polls that a lost connection left
+behind until they time out."""
+
+_CONFIG_MAP_BYTES = 1_000_000
+"""What a ConfigMap holds, a little below the API server's limit of 1 MiB."""
 
 _RESERVED_CONNECTIONS = 20
 """PostgreSQL connections that are not Temporal's: superuser, instance managers, schema job, a person."""
@@ -34,6 +45,41 @@ class Connections:
     """From the poolers to PostgreSQL."""
 
 
+@dataclass(frozen=True)
+class WorkerLoad:
+    """What the workers ask of the servers, in the Temporal namespace that has most of it."""
+
+    polls: int = 0
+    """Long polls of one API at a time, all pods together."""
+    queues: int = 0
+    """Task queues of one pool."""
+    deployments: int = 0
+    """Pools, each a worker deployment of its own; 0 where workers are not versioned."""
+    shared_queue_namespace: str | None = None
+    """Temporal namespace of the queue that many tenants share; none where no tenant does."""
+
+
+def worker_load(settings: Settings) -> WorkerLoad:
+    """Return what a stack's workers ask of the servers at most."""
+    file, pools = settings.tenants_file(), pools_of(settings)
+    namespaces = {namespace for pool in pools for namespace in pool.queues}
+    # A rollout has one pod more. Not divided by frontends: the last one left must take every poll.
+    polls = [
+        sum(pool.queues.get(namespace, 0) * (pool.replicas + 1) * _POLLS_PER_QUEUE for pool in pools)
+        for namespace in namespaces
+    ]
+    deployments = [sum(namespace in pool.queues for pool in pools) for namespace in namespaces]
+    shared = [
+        lane.namespace for pool in pools for lane in file.lanes(pool.name) if lane.task_queue == SHARED_QUEUE
+    ]
+    return WorkerLoad(
+        polls=max(polls, default=0),
+        queues=max((count for pool in pools for count in pool.queues.values()), default=0),
+        deployments=max(deployments, default=0) if settings.workers.versioning else 0,
+        shared_queue_namespace=shared[0] if shared else None,
+    )
+
+
 def server_pods(settings: Settings) -> int:
     """Return the number of Temporal server pods, one more per service while a rollout runs."""
     services = (
@@ -58,6 +104,22 @@ def connections(settings: Settings) -> Connections:
 
 def problems(settings: Settings) -> list[str]:
     """Return one line for each number that does not fit another."""
+    return [*_size_problems(settings), *_connection_problems(settings)]
+
+
+def _size_problems(settings: Settings) -> list[str]:
+    texts = {
+        "tenants": (len(settings.tenants), settings.tenants_file().to_json()),
+        "workers.inventory": (len(settings.workers.inventory), render_inventory(settings.workers.inventory)),
+    }
+    return [
+        f"{key}: {count} records make {len(text.encode())} bytes, and a ConfigMap holds {_CONFIG_MAP_BYTES}"
+        for key, (count, text) in texts.items()
+        if len(text.encode()) > _CONFIG_MAP_BYTES
+    ]
+
+
+def _connection_problems(settings: Settings) -> list[str]:
     postgres = settings.persistence.postgres
     if postgres is None:
         return []

@@ -155,6 +155,7 @@ def closing_words(stack: str, result: Outputs) -> str:
         "",
         f"Temporal UI          {result['ui_url']}",
         f"Temporal frontend    {result['frontend_address']}",
+        *([f"codec server         {result['codec_url']}"] if result["codec_url"] else []),
         f"namespaces           {', '.join(result['temporal_namespaces'])}",
         f"tenants              {', '.join(sorted(result['tenants']))}",
         f"survives             {json.dumps(result['persistence'].get('survives'))}",

@@ -34,7 +34,7 @@ class TemporalUi(pulumi.ComponentResource):
         *,
         settings: Ui,
         image: str,
-        config: str,
+        config: pulumi.Input[str],
         placement: Placement,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -59,14 +59,14 @@ class TemporalUi(pulumi.ComponentResource):
         config_map = core.ConfigMap(
             names.UI, metadata=metadata, data={f"{_ENVIRONMENT}.yaml": config}, opts=child
         )
-        workload = _workload(settings, image, config)
+        workload = _workload(settings, image, pulumi.Output.from_input(config).apply(checksum))
         deploy_workload(workload, placement, pulumi.ResourceOptions(parent=self, depends_on=[config_map]))
         service = _service(metadata, child)
         self.url = service.spec.apply(lambda spec: f"http://{spec.cluster_ip}:{UI_PORT}")
         self.register_outputs({"url": self.url})
 
 
-def _workload(settings: Ui, image: str, config: str) -> Workload:
+def _workload(settings: Ui, image: str, config_checksum: pulumi.Output[str]) -> Workload:
     command = ["/home/ui-server/ui-server", "--root", "/", "--config", _CONFIG_FOLDER.lstrip("/")]
     return Workload(
         name=names.UI,
@@ -79,7 +79,7 @@ def _workload(settings: Ui, image: str, config: str) -> Workload:
         ports={"http": UI_PORT},
         grace_seconds=_GRACE_SECONDS,
         mounts=[Mount("config", _CONFIG_FOLDER, config_map=names.UI)],
-        config_checksum=checksum(config),
+        config_checksum=config_checksum,
     )
 
 

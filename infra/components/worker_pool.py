@@ -9,9 +9,10 @@ import pulumi
 from infra import names
 from infra.components.placement import Placement
 from infra.components.probes import http_probes
+from infra.components.worker_files import WorkerMounts
 from infra.components.workload import Mount, Workload, deploy_workload
+from infra.pools import Pool
 from infra.services import METRICS_PORT, WORKER_HEALTH_PORT
-from infra.settings.temporal import Workers
 
 USER_ID = 10001
 """Numeric user of the worker's image."""
@@ -53,41 +54,51 @@ class WorkerPool(pulumi.ComponentResource):
 
     def __init__(
         self,
-        pool: str,
+        pool: Pool,
         *,
-        settings: Workers,
         image: str,
+        build_id: str | None,
         worker_environment: WorkerEnvironment,
+        files: WorkerMounts,
         placement: Placement,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the pool.
 
         Args:
-            pool: Name of the pool: `shared`, or a tenant with workers of its own.
-            settings: Replicas, resources and shutdown.
+            pool: The shared one, or that of a tenant with workers of its own.
             image: Reference of the worker's image.
+            build_id: Under which it registers with Temporal; none where workers are not versioned.
             worker_environment: What its processes are told.
+            files: What its pods mount besides the tenants file.
             placement: Where its pods run.
             opts: Options of the component.
         """
-        name = names.pool(pool)
+        name = names.pool(pool.name)
         super().__init__("routerfleet:components:WorkerPool", name, None, opts)
+        version = {"ROUTERFLEET_DEPLOYMENT_NAME": name, "ROUTERFLEET_BUILD_ID": build_id} if build_id else {}
         workload = Workload(
             name=name,
             image=image,
             command=["python3", "-m", "worker"],
             user_id=USER_ID,
-            replicas=settings.replicas,
-            resources=settings.resources,
+            replicas=pool.replicas,
+            resources=pool.resources,
             probes=http_probes(WORKER_HEALTH_PORT, live="/healthz", ready="/readyz"),
             ports={"health": WORKER_HEALTH_PORT, "metrics": METRICS_PORT},
-            grace_seconds=settings.graceful_shutdown_seconds + _GRACE_MARGIN_SECONDS,
+            grace_seconds=worker_environment.graceful_shutdown_seconds + _GRACE_MARGIN_SECONDS,
             mounts=[
                 Mount("tenants", TENANTS_FOLDER, config_map=names.TENANTS),
                 Mount("tmp", "/tmp"),  # noqa: S108  # inside a container, whose root is read-only
+                *files.mounts(pool.credentials),
             ],
-            variables={**worker_environment.variables(), "ROUTERFLEET_POOL": pool},
+            variables={
+                **worker_environment.variables(),
+                "ROUTERFLEET_POOL": pool.name,
+                **version,
+                **files.variables(pool.credentials),
+            },
+            config_checksum=files.checksum,
         )
         deploy_workload(workload, placement, pulumi.ResourceOptions(parent=self))
-        self.register_outputs({"name": name, "replicas": settings.replicas})
+        self.register_outputs({"name": name, "replicas": pool.replicas})

@@ -25,6 +25,7 @@ from infra.components.placement import Placement
 from infra.images import PULL_POLICY
 from infra.labels import ZONE, labels, selector
 from infra.settings.temporal import Resources
+from infra.settings.workers import Guaranteed
 from infra.stores import SecretRef, SqlStore
 
 FIELD_POD_IP = "status.podIP"
@@ -66,14 +67,14 @@ class Workload:
     user_id: int
     """Numeric user of the image."""
     replicas: int
-    resources: Resources
+    resources: Resources | Guaranteed
     probes: Probes
     ports: Mapping[str, int]
     """Port by name."""
     grace_seconds: int
     """Seconds between being told to stop and being killed; longer than the workload's own drain."""
     mounts: Sequence[Mount] = ()
-    variables: Mapping[str, str] | None = None
+    variables: Mapping[str, pulumi.Input[str]] | None = None
     """Plain environment variables."""
     field_variables: Mapping[str, str] | None = None
     """Environment variables taken from a field of the pod."""
@@ -81,7 +82,7 @@ class Workload:
     """Environment variables taken from a Secret."""
     pre_stop: Sequence[str] | None = None
     """Command that runs before the container is told to stop."""
-    config_checksum: str | None = None
+    config_checksum: pulumi.Input[str] | None = None
     """Changes when configuration does that is only read at start, so that the pods roll."""
 
 
@@ -132,7 +133,8 @@ def deploy_workload(
 
 def pod_template(workload: Workload, placement: Placement) -> core.PodTemplateSpecArgs:
     """Return the pod of a replicated workload: the common pod, spread over zones."""
-    template = {"routerfleet/config-checksum": workload.config_checksum} if workload.config_checksum else {}
+    checksum = workload.config_checksum
+    template = {} if checksum is None else {"routerfleet/config-checksum": checksum}
     spread = core.TopologySpreadConstraintArgs(
         max_skew=1,
         min_domains=min(len(placement.zones), workload.replicas),
@@ -190,8 +192,15 @@ def restricted() -> core.SecurityContextArgs:
     )
 
 
-def resource_requirements(resources: Resources) -> core.ResourceRequirementsArgs:
-    """Return requests, and a limit for memory only."""
+def resource_requirements(resources: Resources | Guaranteed) -> core.ResourceRequirementsArgs:
+    """Return requests and limits: for memory only, but where resources are guaranteed.
+
+    Requests that equal the limits put a pod into Kubernetes' class Guaranteed, the last to be evicted; the CPU
+    limit that this takes is what the tenant has paid for.
+    """
+    if isinstance(resources, Guaranteed):
+        same = {"cpu": resources.cpu, "memory": resources.memory}
+        return core.ResourceRequirementsArgs(requests=same, limits=same)
     return core.ResourceRequirementsArgs(
         requests={"cpu": resources.cpu_request, "memory": resources.memory_request},
         limits={"memory": resources.memory_limit},
@@ -199,7 +208,7 @@ def resource_requirements(resources: Resources) -> core.ResourceRequirementsArgs
 
 
 def environment(
-    variables: Mapping[str, str] | None = None,
+    variables: Mapping[str, pulumi.Input[str]] | None = None,
     fields: Mapping[str, str] | None = None,
     secrets: Mapping[str, SecretRef] | None = None,
 ) -> list[core.EnvVarArgs]:

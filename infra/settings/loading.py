@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +13,11 @@ import yaml
 from pydantic import ValidationError
 
 from infra.settings.base import explain
+from infra.settings.encryption import SEALED, keyring_problems
 from infra.settings.root import Settings
+
+PAYLOAD_KEYS = "payload_keys"
+"""The one key whose value is a secret. It must be at the top: Pulumi shows secrets inside an object's value."""
 
 PROJECT = "routerfleet"
 """Name of the Pulumi project, which prefixes every key of ours in a stack file."""
@@ -39,8 +43,20 @@ def load(config: pulumi.Config | None = None) -> Settings:
     # All keys, not only the known ones: `pulumi.Config` cannot list them, and a misspelt one must be refused.
     values = runtime_config.get_config_env() | runtime_config.CONFIG.get()
     prefix = f"{config.name}:"
-    names = (key.removeprefix(prefix) for key in values if key.startswith(prefix))
-    return parse({name: _value(str(config.get(name))) for name in names})
+    names = [key.removeprefix(prefix) for key in values if key.startswith(prefix)]
+    tree = {name: _value(str(config.get(name))) for name in names if name != PAYLOAD_KEYS}
+    problems: list[str] = []
+    if PAYLOAD_KEYS in names:
+        # In plain text it goes on as it is, to be refused like anything else that is wrong.
+        is_secret = runtime_config.is_config_secret(f"{prefix}{PAYLOAD_KEYS}")
+        tree[PAYLOAD_KEYS] = SEALED if is_secret else False
+        problems = keyring_problems(str(config.get(PAYLOAD_KEYS))) if is_secret else []
+    return parse(tree, problems=problems)
+
+
+def load_payload_keys(config: pulumi.Config | None = None) -> pulumi.Output[str] | None:
+    """Return the running stack's keyring as Pulumi's secret, or none where it has no such key."""
+    return (config or pulumi.Config(PROJECT)).get_secret(PAYLOAD_KEYS)
 
 
 def load_stack(stack: str, stacks_dir: Path = STACKS_DIR) -> Settings:
@@ -65,21 +81,33 @@ def load_stack(stack: str, stacks_dir: Path = STACKS_DIR) -> Settings:
         raise SettingsError(f"{path.name} must hold an object `config` with keys `{PROJECT}:...`")
     config = cast("dict[str, dict[str, object]]", document)["config"]
     prefix = f"{PROJECT}:"
-    tree = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    tree: dict[str, object] = {
+        key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)
+    }
+    if PAYLOAD_KEYS in tree:
+        tree[PAYLOAD_KEYS] = SEALED if _is_encrypted(tree[PAYLOAD_KEYS]) else False
     return parse(tree, stacks_dir)
 
 
-def parse(tree: Mapping[str, object], stacks_dir: Path = STACKS_DIR) -> Settings:
+def _is_encrypted(value: object) -> bool:
+    """Tell whether a value of a stack file is one that Pulumi has encrypted."""
+    return isinstance(value, dict) and list(cast("dict[str, object]", value)) == ["secure"]
+
+
+def parse(
+    tree: Mapping[str, object], stacks_dir: Path = STACKS_DIR, *, problems: Sequence[str] = ()
+) -> Settings:
     """Check a settings tree of plain values.
 
     Args:
         tree: Value by concern. `tenants` may be the name of a file.
         stacks_dir: Folder that the file of tenants is in.
+        problems: What is known to be wrong already, to be said with the rest.
 
     Raises:
         SettingsError: With every problem found.
     """
-    problems: list[str] = []
+    problems = list(problems)
     values = dict(tree)
     if isinstance(tenants := values.get("tenants"), str):
         try:

@@ -1,4 +1,4 @@
-"""The Temporal servers and what stands beside them: load balancer, UI, workers."""
+"""The Temporal servers and what stands beside them: load balancer and UI. The workers are in `workers`."""
 
 from __future__ import annotations
 
@@ -111,18 +111,3 @@ class Ui(Model):
     """Pods. At least 2; default 2."""
     resources: Resources = Resources(cpu_request="50m", memory_request="64Mi", memory_limit="256Mi")
     """Per pod."""
-
-
-class Workers(Model):
-    """The pool of workers that all `task-queue` and `namespace` tenants share."""
-
-    replicas: ZonalReplicas = 3
-    """Pods. At least 3, one per zone; default 3."""
-    resources: Resources = Resources(memory_request="192Mi", memory_limit="512Mi")
-    """Per pod. About 75 MB plus 0.4 MB per task queue were measured; 512Mi leave room for a thousand queues."""
-    routers_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+$")]
-    """Base URL of the (simulated) routers' service, without a trailing slash. Required: only the operator of the
-    network knows it."""
-    graceful_shutdown_seconds: Annotated[int, Field(ge=1, le=600)] = 30
-    """Seconds that running activities get to finish when a pod stops. 1..600; default 30, longer than any
-    single step against a router."""

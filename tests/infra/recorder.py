@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pulumi
@@ -101,12 +101,15 @@ class _Recorder(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)
 
 
-def record(program: Callable[[], None], config: Mapping[str, str] | None = None) -> Recording:
+def record(
+    program: Callable[[], None], config: Mapping[str, str] | None = None, secret: Collection[str] = ()
+) -> Recording:
     """Run a program in a context and an event loop of its own.
 
     Args:
         program: Declares resources and may export outputs.
         config: Stack configuration, full keys.
+        secret: Which of these keys are encrypted.
     """
     recorder = _Recorder()
 
@@ -114,7 +117,7 @@ def record(program: Callable[[], None], config: Mapping[str, str] | None = None)
         pulumi.runtime.set_mocks(
             _Echo(), project="routerfleet", stack="test", preview=False, monitor=recorder
         )
-        pulumi.runtime.set_all_config(dict(config or {}), [])
+        pulumi.runtime.set_all_config(dict(config or {}), list(secret))
         pulumi.runtime.test(program)()
         stack = pulumi.runtime.get_root_resource()
         assert stack is not None

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pulumi
+
 from infra.program import Release, deploy
 from infra.settings import Settings, parse
 from tests.infra.recorder import Recording, record
@@ -121,6 +123,9 @@ MANIFEST: list[dict[str, Any]] = [
 ]
 """An operator manifest in small: one object of each kind that is treated differently."""
 
+KEYRING = json.dumps({"current": "k1", "keys": {"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}})
+"""A keyring, as a stack's encrypted configuration would hold it."""
+
 RELEASE = Release(worker_tag="src-0123456789ab", operator_manifest=MANIFEST)
 """What is deployed in tests."""
 
@@ -149,9 +154,15 @@ def deployed(stack: Settings) -> Recording:
     def program() -> None:
         from infra import outputs
 
-        outputs.export(deploy(stack, RELEASE))
+        keys = pulumi.Output.secret(KEYRING) if stack.payload_keys else None
+        outputs.export(deploy(stack, RELEASE, keys))
 
     return record(program)
+
+
+def encrypted(values: dict[str, Any]) -> None:
+    """Change a tree to a stack with a keyring of its own."""
+    values["payload_keys"] = "(secret)"
 
 
 def kubeconfig_text() -> str:

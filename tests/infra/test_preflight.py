@@ -168,9 +168,35 @@ def test_a_stack_that_guards_its_state_hears_what_it_lacks() -> None:
         "production lacks backups",
         "production lacks mTLS",
         "production lacks an authorizer",
+        "production lacks payload encryption",
         "images without a digest",
     ]
     assert shortcomings(settings()) == []
+
+
+def test_a_stack_that_decrypts_for_people_hears_who_else_may_ask() -> None:
+    def change(tree: dict[str, Any]) -> None:
+        tree.update(protection={"is_enabled": True}, payload_keys_secret="keys")
+
+    found = shortcomings(settings(change))
+
+    assert (
+        "production lacks network policies: every pod of the cluster can have the codec server decrypt payloads"
+        in found
+    )
+    assert [line for line in found if "payload encryption" in line] == []
+
+
+def test_secrets_that_workers_mount_must_exist() -> None:
+    def change(tree: dict[str, Any]) -> None:
+        tree["payload_keys_secret"] = "keys"
+        tree["workers"]["credentials_secret"] = {"default": "logins"}
+
+    assert judge(settings(change), FACTS) == [
+        "payload_keys_secret: secret keys does not exist in namespace temporal",
+        "workers.credentials_secret.default: secret logins does not exist in namespace temporal",
+    ]
+    assert judge(settings(change), dataclasses.replace(FACTS, secrets=frozenset({"keys", "logins"}))) == []
 
 
 def test_the_command_prints_an_object_for_machines(

@@ -71,6 +71,7 @@ def test_configuration_maps_change_in_place(recording: Recording) -> None:
     (provider,) = recording.of_kind("kubernetes")
 
     assert provider.inputs["enableConfigMapMutable"] == "true"
+    assert provider.inputs["enableSecretMutable"] == "true"
 
 
 def test_external_stores_need_neither_postgres_nor_operator(outside: Recording) -> None:
@@ -109,6 +110,7 @@ def test_tenants_come_out_by_strategy() -> None:
             {"name": "chogar"},
             {"name": "amovil", "strategy": "namespace", "retention_days": 30},
             {"name": "afijo", "strategy": "dedicated-workers"},
+            {"name": "piloto", "strategy": "shared-queue"},
         ]
 
     found = deployed(settings(change))
@@ -118,16 +120,25 @@ def test_tenants_come_out_by_strategy() -> None:
             "strategy": "task-queue",
             "namespace": "production",
             "task_queue": "tenant-chogar-deployments",
+            "workers": "worker-shared",
         },
         "amovil": {
             "strategy": "namespace",
             "namespace": "tenant-amovil",
             "task_queue": "tenant-amovil-deployments",
+            "workers": "worker-shared",
         },
         "afijo": {
             "strategy": "dedicated-workers",
             "namespace": "production",
             "task_queue": "tenant-afijo-deployments",
+            "workers": "worker-afijo",
+        },
+        "piloto": {
+            "strategy": "shared-queue",
+            "namespace": "production",
+            "task_queue": "shared-deployments",
+            "workers": "worker-shared",
         },
     }
     assert found.exports["temporal_namespaces"] == ["production", "tenant-amovil"]

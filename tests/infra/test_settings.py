@@ -13,7 +13,7 @@ import yaml
 
 from infra.settings import STACKS_DIR, SettingsError, load, load_stack, parse
 from tests.infra.recorder import record
-from tests.infra.support import external, settings, tree
+from tests.infra.support import KEYRING, external, settings, tree
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -162,6 +162,58 @@ REFUSALS: list[tuple[Change, str]] = [
         "tenants.0: chogar must be a record with a name",
     ),
     (
+        set_to("tenants", [{"name": "chogar", "strategy": "own"}]),
+        (
+            "tenants.0: tenants.chogar.strategy: 'own' is not one of task-queue, namespace, dedicated-workers, "
+            "shared-queue"
+        ),
+    ),
+    (
+        set_to("workers.dedicated.replicas", 2),
+        "workers.dedicated.replicas: 2 is too few: at least 3 (one per zone)",
+    ),
+    (
+        set_to("workers.dedicated.tenants", {"chogar": {"replicas": 4}}),
+        (
+            "workers.dedicated.tenants.chogar: no tenant of that name has, or is leaving, strategy "
+            "dedicated-workers"
+        ),
+    ),
+    (
+        set_to("workers.inventory", [{"name": "r1", "tenant": "nobody", "platform": "frr"}]),
+        "workers.inventory.r1.tenant: 'nobody' must be one of chogar",
+    ),
+    (
+        set_to("workers.inventory", [{"name": "R 1", "tenant": "chogar", "platform": "frr"}]),
+        (
+            "workers.inventory.R 1: router 'R 1' must be lower-case letters, digits and inner hyphens or dots, "
+            "at most 63"
+        ),
+    ),
+    (
+        set_to("workers.inventory", [{"name": "r1", "tenant": "chogar", "platform": "frr"}] * 2),
+        "workers.inventory: router 'r1' is listed twice; names must be unique",
+    ),
+    (
+        set_to(
+            "workers.inventory",
+            [{"name": "r1", "tenant": "chogar", "platform": "frr", "credentials": "core"}],
+        ),
+        "workers.inventory.r1.credentials: 'core' must be one of workers.credentials_secret: none",
+    ),
+    (
+        set_to("codec_server.origins", ["*"]),
+        "codec_server.origins.0: '*' is wrong: string should match pattern '^https?://[^\\s/*]+$'",
+    ),
+    (
+        set_to("codec_server.replicas", 1),
+        "codec_server.replicas: 1 is too few: at least 2 (in different zones, so that one survives)",
+    ),
+    (
+        lambda values: values.update(payload_keys="(secret)", payload_keys_secret="keys"),
+        "payload_keys_secret: keys stands beside payload_keys; give one of the two",
+    ),
+    (
         set_to("workers.routers_url", "routers:7480"),
         "workers.routers_url: 'routers:7480' is wrong: string should match pattern '^https?://[^\\s/]+$'",
     ),
@@ -248,11 +300,13 @@ def test_a_missing_file_of_tenants_is_said_together_with_everything_else(tmp_pat
 def test_a_running_program_reads_what_the_file_says(path: Path) -> None:
     stack = path.name.split(".")[1]
     config = yaml.safe_load(path.read_text())["config"]
+    secret = [key for key, value in config.items() if isinstance(value, dict) and "secure" in value]
     found: list[object] = []
 
     record(
         lambda: found.append(load(pulumi.Config("routerfleet"))),
-        {key: json.dumps(value) for key, value in config.items()},
+        {key: KEYRING if key in secret else json.dumps(value) for key, value in config.items()},
+        secret,
     )
 
     assert found == [load_stack(stack)]
@@ -273,8 +327,8 @@ def test_a_running_program_refuses_a_key_it_does_not_know() -> None:
 
     assert [line for line in refused if line.startswith("x:")] == [
         (
-            "x: unknown key; known are cluster, drills, images, load_balancer, operators, persistence, protection, "
-            "temporal, tenants, ui, workers"
+            "x: unknown key; known are cluster, codec_server, drills, images, load_balancer, operators, payload_keys, "
+            "payload_keys_secret, persistence, protection, temporal, tenants, ui, workers"
         )
     ]
 

@@ -25,9 +25,10 @@ DRAIN_SECONDS = {
     "temporal-balancer": 10 + 70,
     "temporal-ui": 0,
     "worker-shared": 30,
+    "codec-server": 5,
     "cnpg-controller-manager": 0,
 }
-"""How long each workload takes to leave without dropping anything."""
+"""How long each workload takes to leave without dropping anything; a pool of one tenant as the shared one."""
 
 _recordings: dict[str, Recording] = {}
 
@@ -135,10 +136,17 @@ def test_every_image_names_one_version_and_is_not_pulled_again(recording: Record
         assert container["imagePullPolicy"] == "IfNotPresent", name
 
 
-def test_every_container_reserves_and_is_limited_in_memory_only(recording: Recording) -> None:
+def test_containers_reserve_and_are_limited_in_memory_only_unless_they_are_guaranteed(
+    recording: Recording, settings: Settings
+) -> None:
+    guaranteed = {f"worker-{pool}" for pool in settings.tenants_file().pools() if pool != "shared"}
     for name, container in containers(recording):
-        assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
-        assert container["resources"]["limits"].keys() == {"memory"}, name
+        resources = container["resources"]
+        assert resources["requests"].keys() == {"cpu", "memory"}, name
+        if name in guaranteed:
+            assert resources["limits"] == resources["requests"], name
+        else:
+            assert resources["limits"].keys() == {"memory"}, name
 
 
 def test_every_replicated_container_has_all_three_probes(recording: Recording) -> None:
@@ -164,15 +172,18 @@ def test_readiness_of_the_four_services_asks_their_grpc_health(recording: Record
     }
 
 
-def test_pods_get_longer_to_stop_than_they_take_to_drain(recording: Recording) -> None:
+def test_pods_get_longer_to_stop_than_they_take_to_drain(recording: Recording, settings: Settings) -> None:
     found = {
         deployment.inputs["metadata"]["name"]: pod_of(deployment)["terminationGracePeriodSeconds"]
         for deployment in recording.of_kind("Deployment")
     }
 
-    assert found.keys() == DRAIN_SECONDS.keys()
+    drains = {f"worker-{pool}": 30 for pool in settings.tenants_file().pools()} | DRAIN_SECONDS
+    if not settings.is_encrypted:
+        del drains["codec-server"]
+    assert found.keys() == drains.keys()
     for name, grace in found.items():
-        assert grace > DRAIN_SECONDS[name] + 5, name
+        assert grace > drains[name] + 5, name
 
 
 def test_postgres_keeps_a_synchronous_standby_in_another_zone(recording: Recording) -> None:
@@ -192,8 +203,10 @@ def test_postgres_keeps_a_synchronous_standby_in_another_zone(recording: Recordi
     assert [key for key, value in cluster["affinity"].items() if value == []] == []
 
 
-def test_no_password_passes_through_the_program(recording: Recording) -> None:
-    assert recording.of_kind("Secret") == []
+def test_no_password_passes_through_the_program(recording: Recording, settings: Settings) -> None:
+    secrets = {found.inputs["metadata"]["name"] for found in recording.of_kind("Secret")}
+
+    assert secrets == ({"payload-keys"} if settings.payload_keys else set())
     for resource in recording.resources:
         assert "stringData" not in json.dumps(resource.inputs), resource.name
     for name, container in containers(recording):
@@ -224,10 +237,11 @@ def test_state_is_protected_where_the_stack_says_so_only(recording: Recording, s
     )
 
 
-def test_every_component_says_what_it_made(recording: Recording) -> None:
+def test_every_component_says_what_it_made(recording: Recording, settings: Settings) -> None:
     components = [found for found in recording.resources if found.type.startswith("routerfleet:")]
+    encryption = {f"routerfleet:components:{name}" for name in ("CodecAddress", "CodecServer", "WorkerFiles")}
 
-    assert {found.type for found in components} == {
+    assert {found.type for found in components} == (encryption if settings.is_encrypted else set()) | {
         "routerfleet:components:CloudNativePg",
         "routerfleet:components:LoadBalancer",
         "routerfleet:components:PostgresCluster",
@@ -248,6 +262,19 @@ def test_everything_goes_to_the_stacks_own_cluster(recording: Recording, setting
     assert provider.inputs["context"] == settings.cluster.context
     objects = [found for found in recording.resources if found.type.startswith("kubernetes:")]
     assert {found.provider for found in objects} == {f"{provider.urn}::cluster-id"}
+
+
+def test_the_local_stack_has_a_tenant_of_each_strategy() -> None:
+    assert {str(tenant.strategy): tenant.name for tenant in load_stack("local").tenants} == {
+        "task-queue": "chogar",
+        "namespace": "amovil",
+        "dedicated-workers": "afijo",
+        "shared-queue": "piloto",
+    }
+
+
+def test_payloads_are_encrypted_on_the_local_stack() -> None:
+    assert load_stack("local").is_encrypted
 
 
 def test_outputs_are_the_contract_and_nothing_else(recording: Recording) -> None:

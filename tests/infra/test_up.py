@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from infra import manifests, up
+from infra import manifests, outputs, up
 
 OUTPUTS: dict[str, Any] = {
     "kubernetes_namespace": "temporal",
     "frontend_address": "10.96.0.7:7233",
     "frontend_headless_address": "temporal-direct.temporal.svc.cluster.local:7233",
     "ui_url": "http://10.96.0.8:8080",
+    "codec_url": "http://10.96.0.9:8081",
     "temporal_namespaces": ["production"],
     "tenants": {"chogar": {}, "afijo": {}},
     "persistence": {"kind": "postgres", "survives": {"zones": 1, "instances": 1}},
@@ -110,7 +111,13 @@ def test_it_brings_the_stack_up_and_runs_the_demo(
 
     assert up.main(["-s", "local"]) == 0
     assert tools.called == [LIST, EXPORT, UP, OUTPUT, DEMO]
-    assert "Temporal UI          http://10.96.0.8:8080\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Temporal UI          http://10.96.0.8:8080\n" in printed
+    assert "codec server         http://10.96.0.9:8081\n" in printed
+
+
+def test_a_stack_without_a_codec_server_does_not_speak_of_one() -> None:
+    assert "codec" not in up.closing_words("local", outputs.parse({**OUTPUTS, "codec_url": ""}))
 
 
 def test_a_stack_that_pulumi_does_not_know_is_made_first(tools: Tools) -> None:

@@ -3,6 +3,7 @@
 These tests change nothing that `make up` made, or put it back; they run with `make e2e`.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from infra import names
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = os.environ.get("STACK", "local")
@@ -96,6 +99,22 @@ def outputs(lab_env) -> dict:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="session")
+def keyring(kubectl, outputs) -> dict:
+    """The keyring that the stack's workers have, as they have it."""
+    secret = kubectl.get("secret", names.PAYLOAD_KEYS, "-n", outputs["kubernetes_namespace"])
+    return json.loads(base64.b64decode(secret["data"][names.PAYLOAD_KEYS_KEY]))
+
+
+@pytest.fixture(scope="session")
+def keyring_file(keyring, tmp_path_factory) -> Path:
+    """The keyring for clients on this machine: they encrypt what they send, and read what comes back."""
+    path = tmp_path_factory.mktemp("keys") / names.PAYLOAD_KEYS_KEY
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(keyring))
+    return path
 
 
 @pytest.fixture(scope="session")

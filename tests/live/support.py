@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.live.conftest import Kubectl, wait_until
 from worker import client as worker_client
-from worker.models import DeploymentRequest, Phase
+from worker.models.deployment import DeploymentRequest, Phase
 from worker.simulator.client import SimulatorClient, tally
 from worker.starter import Started, result_of, start_deployment
 from worker.tenancy import Tenant
@@ -42,7 +42,8 @@ class Fleet:
             request = DeploymentRequest(
                 name, router, "lab", f"drill-{self.run}", TEMPLATE, {"hostname": router}
             )
-            return await start_deployment(self.client, Tenant(name, tenants[name]["strategy"]), request)
+            client = worker_client.in_namespace(self.client, tenants[name]["namespace"])
+            return await start_deployment(client, Tenant(name, tenants[name]["strategy"]), request)
 
         self.started = await asyncio.gather(*(one(index) for index in range(count)))
 
@@ -64,13 +65,14 @@ class Fleet:
 class Connected:
     """A fleet connected to one address of the load balancer, and to the routers; an async context manager."""
 
-    def __init__(self, address: str, namespace: str, routers_url: str) -> None:
-        self._address, self._namespace, self._routers_url = address, namespace, routers_url
+    def __init__(self, address: str, keyring_file: Path, routers_url: str) -> None:
+        self._address, self._keyring_file, self._routers_url = address, keyring_file, routers_url
 
     async def __aenter__(self) -> Fleet:
         self._session = aiohttp.ClientSession()
-        environment = {"TEMPORAL_ADDRESS": self._address}
-        client = await worker_client.connect(environment, namespace=self._namespace)
+        client = await worker_client.connect(
+            {"TEMPORAL_ADDRESS": self._address, "ROUTERFLEET_KEYRING_FILE": str(self._keyring_file)}
+        )
         return Fleet(client, SimulatorClient(self._session, self._routers_url))
 
     async def __aexit__(self, *_: object) -> None:

@@ -99,6 +99,8 @@ def _external(tree: Tree) -> None:
         },
         "connections": {"default": 8, "visibility": 4},
     }
+    # A second stack beside the first has no room for guaranteed resources, and no need of them.
+    tree["tenants"] = [{"name": name} for name in ("chogar", "amovil", "afijo")]
 
 
 @pytest.fixture

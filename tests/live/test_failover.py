@@ -7,7 +7,7 @@ import pytest
 
 from tests.live.conftest import lab, wait_until
 from tests.live.support import Connected, kill_container, pods, report, routers_url, wait_all_ready
-from worker.models import Phase
+from worker.models.deployment import Phase
 
 pytestmark = pytest.mark.failover
 
@@ -29,11 +29,11 @@ def balancers(kubectl, outputs, zone_of_node) -> dict[str, str]:
 
 
 @pytest.fixture
-def connected(kubectl, outputs, balancers):
+def connected(kubectl, outputs, balancers, keyring_file):
     """Connects a fleet through the load balancer of one zone."""
     wait_all_ready(kubectl, READY_SECONDS)
     namespace = outputs["kubernetes_namespace"]
-    return lambda zone: Connected(balancers[zone], "production", routers_url(kubectl, namespace))
+    return lambda zone: Connected(balancers[zone], keyring_file, routers_url(kubectl, namespace))
 
 
 def primary_zone(kubectl, outputs, zone_of_node) -> str:

@@ -5,7 +5,8 @@ Every test has a project folder and a Pulumi backend of its own: the stack that 
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from temporalio.client import Client
 
 from tests.live.conftest import STACK, wait_until
 from tests.live.project import Project, Tree
+from worker.tenancy import deployment_workflow_id
 
 pytestmark = pytest.mark.skipif(STACK != "local", reason="compares with what the local stack has on the lab")
 
@@ -188,33 +190,58 @@ def test_a_stack_that_does_not_exist_is_refused(project):
     assert (done.stdout, done.stderr) == ("", "error: no stack named 'nope' found\n")
 
 
-async def test_a_tenant_with_an_open_deployment_may_not_go(project, kubectl, outputs):
-    tenant = outputs["tenants"]["amovil"]
+@asynccontextmanager
+async def open_deployment(kubectl, outputs, name: str) -> AsyncIterator[str]:
+    """Keep a workflow of a tenant open that gives workers nothing to do; gives the command that counts it."""
+    tenant = outputs["tenants"][name]
     client = await Client.connect(outputs["frontend_address"], namespace=tenant["namespace"])
-    # Open, and nothing for a worker to do within this test.
     handle = await client.start_workflow(
         "Nothing",
-        id=f"refusal-{uuid.uuid4()}",
+        id=deployment_workflow_id(name, f"refusal-{uuid.uuid4().hex[:8]}"),
         task_queue=tenant["task_queue"],
         start_delay=timedelta(hours=1),
     )
-    drain = (
-        "exec", f"--namespace={outputs['kubernetes_namespace']}", "deployment/worker-shared", "--",
-        "python3", "-m", "worker.tenants", "drain", "amovil",
-    )  # fmt: skip
+    pod = f"exec --namespace={outputs['kubernetes_namespace']} deployment/worker-shared --"
+    drain = f"{pod} python3 -m worker.tenants drain {name}"
     try:
         # Visibility follows a moment later.
-        wait_until(lambda: kubectl.try_run(*drain).returncode == 3, "the deployment is seen as open", 60)
-        project.write("local", lambda tree: tree["tenants"].remove({"name": "amovil"}))
+        wait_until(
+            lambda: kubectl.try_run(*drain.split()).returncode == 3, "the deployment is seen as open", 60
+        )
+        yield drain
+    finally:
+        await handle.terminate()
+
+
+def of_tenant(tree: Tree, name: str) -> Tree:
+    (record,) = [found for found in tree["tenants"] if found["name"] == name]
+    return record
+
+
+async def test_a_tenant_with_an_open_deployment_may_not_go(project, kubectl, outputs):
+    async with open_deployment(kubectl, outputs, "amovil") as drain:
+        project.write("local", lambda tree: tree["tenants"].remove(of_tenant(tree, "amovil")))
 
         assert refused(project) == [
             (
-                "error: tenants: amovil is gone from the list, but 1 of its deployments are open: put it back until "
-                f"`kubectl {' '.join(drain)}` says 0"
+                "error: tenants: amovil is gone from the list, but 1 of its deployments and windows are open: put it "
+                f"back until `kubectl {drain}` says 0"
             )
         ]
-    finally:
-        await handle.terminate()
+
+
+async def test_a_tenant_with_an_open_deployment_may_not_change_its_lane_at_once(project, kubectl, outputs):
+    async with open_deployment(kubectl, outputs, "chogar") as drain:
+        project.write("local", lambda tree: of_tenant(tree, "chogar").update(strategy="shared-queue"))
+
+        move = drain.replace("drain chogar", "move chogar --to shared-queue")
+        assert refused(project) == [
+            (
+                "error: tenants.chogar.strategy: shared-queue leaves tenant-chogar-deployments in production, but 1 of "
+                "its deployments and windows are open there: add `moving_from: task-queue`; "
+                f"`kubectl {move}` says the steps"
+            )
+        ]
 
 
 def test_staging_can_be_previewed_on_the_lab(project):

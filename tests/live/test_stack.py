@@ -14,6 +14,7 @@ from infra.rendering.haproxy import render_haproxy
 from infra.rendering.temporal_config import render_temporal_config
 from infra.services import SERVICES
 from infra.settings import load_stack
+from infra.sizing import worker_load
 from infra.stores import stores_of
 from tests.live.conftest import ROOT, STACK
 from tests.live.support import pods
@@ -69,7 +70,8 @@ def test_the_local_stack_has_the_replicas_that_survive_a_zone(outputs):
 
     assert replicas == {
         "temporal-frontend": 3, "temporal-history": 3, "temporal-matching": 3, "temporal-worker": 2,
-        "temporal-balancer": 3, "temporal-ui": 2, "worker-shared": 3, "postgres": 3, "postgres-pooler": 2,
+        "temporal-balancer": 3, "temporal-ui": 2, "worker-shared": 3, "worker-afijo": 3, "codec-server": 2,
+        "postgres": 3, "postgres-pooler": 2,
     }  # fmt: skip
 
 
@@ -92,7 +94,7 @@ def test_servers_have_mounted_what_was_rendered(inside, component):
         stores_of(SETTINGS), temporal.history_shards
     )
     assert host.file("/etc/temporal/dynamic/dynamic.yaml").content_string == render_dynamic_config(
-        len(SETTINGS.tenants), temporal.dynamic_config
+        worker_load(SETTINGS), temporal.dynamic_config
     )
 
 
@@ -133,7 +135,7 @@ def test_workers_carry_their_own_dependencies_and_nothing_else(inside):
     assert 8080 in listening(host)
 
 
-@pytest.mark.parametrize("component", [*SERVERS, names.BALANCER, names.pool("shared")])
+@pytest.mark.parametrize("component", [*SERVERS, names.BALANCER, names.pool("shared"), names.CODEC_SERVER])
 def test_root_file_systems_are_read_only_and_no_token_is_mounted(inside, component):
     host = inside(component)
 
