@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 from temporalio.service import (
@@ -21,6 +23,7 @@ from temporalio.service import (
     RPCStatusCode,
 )
 
+from worker.encryption.converter import data_converter
 from worker.errors import UsageError
 from worker.settings import Address
 
@@ -59,16 +62,22 @@ async def connect(
     *,
     namespace: str | None = None,
     runtime: Runtime | None = None,
+    converter: DataConverter | None = None,
 ) -> Client:
     """Connect as the SDK's `TEMPORAL_*` variables say; tries once.
+
+    Payloads are encrypted when `ROUTERFLEET_KEYRING_FILE` is set: for a tenant's own workflows only, so every
+    process that reads or starts them needs the variable.
 
     Args:
         environment: Default: the process's own.
         namespace: Default: `TEMPORAL_NAMESPACE`, or `default`.
         runtime: The SDK's runtime, which carries metrics and logs. Default: the SDK's.
+        converter: How values become payloads. Default: as the environment says.
 
     Raises:
-        UsageError: When `TEMPORAL_ADDRESS` is missing or malformed, or another variable cannot be used.
+        UsageError: When `TEMPORAL_ADDRESS` is missing or malformed, or another variable or the keyring cannot
+            be used.
         RuntimeError: When the server cannot be reached; this is the SDK's own choice of type.
     """
     variables = os.environ if environment is None else environment
@@ -87,11 +96,18 @@ async def connect(
         dns_load_balancing_config=_DNS_BALANCING,
         connect_timeout=RPC_TIMEOUT,
         runtime=runtime,
+        data_converter=converter or data_converter(keyring_file(variables)),
     )
 
 
+def keyring_file(environment: Mapping[str, str]) -> Path | None:
+    """Return the keyring that `ROUTERFLEET_KEYRING_FILE` names; None: payloads are not encrypted."""
+    name = environment.get("ROUTERFLEET_KEYRING_FILE")
+    return Path(name) if name else None
+
+
 def in_namespace(client: Client, namespace: str) -> Client:
-    """Return a client of another namespace on the same connection."""
+    """Return a client of another namespace on the same connection, with the same converter."""
     config = client.config()
     config["namespace"] = namespace
     return Client(**config)

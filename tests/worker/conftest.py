@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 from temporalio.client import Client
 
-from tests.worker.support import Bench, MeddledDriver, WorkerProcess
+from tests.worker.support import Bench, MeddledDriver, WorkerProcess, eventually
 from worker.activities.router_activities import RouterActivities
 from worker.client import connect
 from worker.demo.embedded import dev_server_binary, free_port
@@ -66,13 +66,23 @@ def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running(command, tmp_path_factory.mktemp("temporal") / "log", {}):
         wait_for_port(port)
         address = f"127.0.0.1:{port}"
-        asyncio.run(_prepare(address))
+        asyncio.run(usable(address))
         yield address
 
 
-async def _prepare(address: str) -> None:
-    client = await connect({"TEMPORAL_ADDRESS": address})
+async def usable(address: str, **environment: str) -> Client:
+    """Connect to a server as soon as it serves, which is later than its port opens, and prepare the namespace."""
+
+    async def is_serving() -> bool:
+        with suppress(RuntimeError):
+            await connect({"TEMPORAL_ADDRESS": address})
+            return True
+        return False
+
+    await eventually(is_serving, 30)
+    client = await connect({"TEMPORAL_ADDRESS": address, **environment}, namespace=NAMESPACE)
     await reconcile_all(client, [Namespace(NAMESPACE)], timedelta(seconds=30))
+    return client
 
 
 @pytest.fixture
