@@ -4,9 +4,12 @@ SWITCH ?= 0
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH ?= kills tenants neighbour
 LAB := $(BIN)/python -m lab
 # Simulated routers and their ledger, on the lab's host outside every zone; stacks/Pulumi.local.yaml names it too.
-ROUTERS := 172.30.0.20:7480
+SIMULATOR := 172.30.0.20:7480
+# Of the demo: simulated, or frr for real ones that it brings up and takes down.
+ROUTERS ?= simulated
 # The lab's environment (kubeconfig, tools, Pulumi), read anew by each recipe line that needs it.
 WITH_LAB := environment="$$($(LAB) env)" && eval "$$environment" &&
 ENVIRONMENT := $(VENV)/.installed
@@ -29,11 +32,16 @@ $(ENVIRONMENT): requirements/dev.txt pyproject.toml
 up: $(ENVIRONMENT) ## lab, `pulumi up` of STACK, and the six deployments of three tenants on it
 	$(BIN)/python -m infra.up --check-only --stack $(STACK)
 	$(LAB) up
-	$(LAB) outside start routers -- $(CURDIR)/$(BIN)/python -m worker.simulator --listen $(ROUTERS) --data .
+	$(LAB) outside start routers -- $(CURDIR)/$(BIN)/python -m worker.simulator --listen $(SIMULATOR) --data .
 	$(WITH_LAB) python -m infra.up --stack $(STACK) $(if $(filter 1,$(SWITCH)),--switch)
 
-demo: $(ENVIRONMENT) ## the six deployments on Temporal's embedded dev server: no cluster, under a minute
-	$(BIN)/python -m worker.demo $(DEMO)
+demo: $(ENVIRONMENT) ## the six deployments on Temporal's embedded dev server: no cluster, under a minute; ROUTERS=frr: on real routers
+	if [ "$(ROUTERS)" = frr ]; then \
+	  $(LAB) routers status > /dev/null || trap '$(LAB) routers down' EXIT; \
+	  $(LAB) routers up > /dev/null; \
+	  environment="$$($(LAB) routers env)"; eval "$$environment"; \
+	fi; \
+	$(BIN)/python -m worker.demo --routers $(ROUTERS) $(DEMO)
 
 test: $(ENVIRONMENT) ## static checks and every test that needs no cluster
 	$(BIN)/ruff format --check --quiet .
@@ -50,8 +58,8 @@ e2e: $(ENVIRONMENT) ## the tests that need the lab (make up first)
 drill: $(ENVIRONMENT) ## every zone powered off in turn under load (make up first)
 	$(WITH_LAB) pytest -m drill
 
-bench: ## benchmarks: none yet
-	@echo "bench: there are no benchmarks yet; make drill measures failover" >&2; exit 2
+bench: $(ENVIRONMENT) ## benchmarks on the dev server: figures and verdicts, about half an hour; BENCH=NAME runs one
+	for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m worker.bench $$name || failed=1; done; exit $${failed:-0}
 
 lifecycle: $(ENVIRONMENT) ## the lab comes, is repaired and goes without a trace (make down first)
 	$(BIN)/pytest -m lifecycle tests/lifecycle

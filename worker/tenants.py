@@ -19,7 +19,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from worker import lanes, moves, namespaces, queues
+from worker import lanes, moves, namespaces, pool_versions, queues
 from worker.client import connect, is_transient
 from worker.errors import UsageError
 from worker.lanes import LaneState
@@ -77,6 +77,8 @@ async def apply(client: Client, tenants: TenantsFile, report: Report) -> int:
         done = await namespaces.reconcile_all(client, wanted, on_done=advance)
     with report.progress("queues", len(limits)) as advance:
         done += await queues.reconcile_all(client, limits, on_done=advance)
+    with report.progress("pools", len(wanted)) as advance:
+        done += await pool_versions.reconcile_all(client, tenants, on_done=advance)
     _report_drift(report, "done", done, await _left_over(client, tenants), "nothing to do")
     return EXIT_OK
 
@@ -88,9 +90,16 @@ async def check(client: Client, tenants: TenantsFile, report: Report) -> int:
         there = await side_by_side(wanted, lambda item: namespaces.observe(client, item.name), advance)
     with report.progress("queues", len(limits)) as advance:
         set_now = await side_by_side(limits, lambda lane: queues.observe(client, lane), advance)
+    kept = pool_versions.pools_with_versions(tenants)
+    with report.progress("pools", len(wanted)) as advance:
+        current = await side_by_side(
+            wanted, lambda item: pool_versions.observe(client, item.name, kept), advance
+        )
     drift = [item for pair in zip(wanted, there, strict=True) for item in namespaces.plan(*pair)]
     for (lane, limit), observed in zip(limits.items(), set_now, strict=True):
         drift += queues.plan(lane, limit, observed)
+    for namespace, builds in zip(wanted, current, strict=True):
+        drift += pool_versions.plan(namespace.name, builds)
     _report_drift(report, "drift", drift, await _left_over(client, tenants), "as it should be")
     return EXIT_DIFFERS if drift else EXIT_OK
 
@@ -174,7 +183,8 @@ def _report_drift(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m worker.tenants",
-        description="Bring Temporal's namespaces, search attributes and queue limits to what the tenants file says.",
+        description="Bring Temporal's namespaces, search attributes, queue limits and worker pools' versions to what the "
+        "tenants file says.",
         epilog="Exit codes: 0 as it should be, 1 Temporal unreachable, 2 bad input, 3 drift, open deployments "
         "or steps to do.",
     )

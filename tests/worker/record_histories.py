@@ -15,15 +15,17 @@ from typing import Any, cast
 
 import aiohttp
 from aiohttp.test_utils import TestServer
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from tests.worker.conftest import running, wait_for_port
+from tests.worker.rollout_recordings import ROLLOUTS
 from tests.worker.support import Bench, MeddledDriver, eventually
 from worker.activities.router_activities import RouterActivities
 from worker.demo.embedded import dev_server_binary, free_port
-from worker.models import Phase
+from worker.models.deployment import ApprovalPolicy, Decision, Phase
 from worker.namespaces import reconcile_all
-from worker.pool import WorkerPool, lanes
+from worker.pool import WorkerPool
+from worker.routers.drivers import SIMULATED, Drivers
 from worker.simulator.client import SimulatorClient
 from worker.simulator.service import Service
 from worker.simulator.store import Fault, Store
@@ -71,7 +73,24 @@ async def _cancelled(bench: Bench) -> Started:
     return started
 
 
+async def _approved(bench: Bench) -> Started:
+    started = await bench.start(await bench.router(), requested_by="ana", approval=ApprovalPolicy(60))
+
+    async def is_waiting() -> bool:
+        return (await started.handle.query(RouterDeployment.progress)).phase is Phase.AWAITING_APPROVAL
+
+    await eventually(is_waiting)
+    await started.handle.execute_update(RouterDeployment.decide, Decision("luis", is_approved=True))
+    return started
+
+
+async def _approval_timed_out(bench: Bench) -> Started:
+    return await bench.start(await bench.router(), approval=ApprovalPolicy(0.5))
+
+
 ENDINGS = {
+    "approved": _approved,
+    "approval_timed_out": _approval_timed_out,
     "deployed": _deployed,
     "unchanged": _unchanged,
     "refused": _refused,
@@ -92,8 +111,8 @@ async def record(address: str, folder: Path) -> None:
     ):
         url = str(server.make_url(""))
         driver = MeddledDriver(session, url)
-        pool = WorkerPool(client, RouterActivities(driver), timedelta(seconds=5))
-        await pool.serve(lanes(_TENANTS, "shared"))
+        pool = WorkerPool(client, RouterActivities(Drivers({SIMULATED: driver})), timedelta(seconds=5))
+        await pool.serve(_TENANTS.lanes("shared"))
         bench = Bench(client, SimulatorClient(session, url), _TENANTS.tenants[0], driver)
         for name, start in ENDINGS.items():
             started = await start(bench)
@@ -101,10 +120,15 @@ async def record(address: str, folder: Path) -> None:
                 await result_of(started.handle)
             except WorkflowFailureError as error:
                 print(f"{name}: {error.cause}")
-            history = _without_traces(json.loads((await started.handle.fetch_history()).to_json()))
-            path = HISTORIES / f"router_deployment_{name}.json"
-            path.write_text(json.dumps(history, indent=1) + "\n")
+            await _keep(started.handle, f"router_deployment_{name}")
+        for name, finish in ROLLOUTS.items():
+            await _keep(await finish(bench), f"fleet_rollout_{name}")
         await pool.drain()
+
+
+async def _keep(handle: WorkflowHandle[Any, Any], name: str) -> None:
+    history = _without_traces(json.loads((await handle.fetch_history()).to_json()))
+    (HISTORIES / f"{name}.json").write_text(json.dumps(history, indent=1) + "\n")
 
 
 def _without_traces(value: Any) -> Any:

@@ -17,7 +17,7 @@ from worker.demo.deployments import DEFAULT_TENANTS, plan_demo
 from worker.demo.display import table
 from worker.demo.embedded import EmbeddedError, free_port, part
 from worker.demo.watch import State
-from worker.models import Phase
+from worker.models.deployment import Phase
 from worker.simulator.client import Tally
 from worker.tenancy import Namespace, TenancyError, Tenant, TenantsFile
 
@@ -81,9 +81,9 @@ def test_table_groups_by_tenant() -> None:
     rows = [line.split("│")[1:-1] for line in console.export_text().splitlines() if line.startswith("│")]
 
     assert [[cell.strip() for cell in row] for row in rows] == [
-        ["chogar", "mad-1", "madrid", "■■■■■■", "deployed", "2.0", "1x"],
-        ["", "svq-1", "sevilla", "■■■■□□", "apply", "1.5", ""],
-        ["amovil", "bio-1", "bilbao", "□□□□□□", "waiting for a worker", "0.0", ""],
+        ["chogar", "mad-1", "madrid", "■■■■■■■", "deployed", "2.0", "1x"],
+        ["", "svq-1", "sevilla", "■■■■□□□", "apply", "1.5", ""],
+        ["amovil", "bio-1", "bilbao", "□□□□□□□", "waiting for a worker", "0.0", ""],
     ]
 
 
@@ -143,8 +143,8 @@ async def test_six_of_six() -> None:
     process = await demo("--json", TEMPORAL_NAMESPACE="elsewhere", ROUTERFLEET_POOL="other")
     output, errors = await process.communicate()
 
-    report = json.loads(output)
     assert (process.returncode, errors) == (0, b"")
+    report = json.loads(output)
     assert (report["verdict"], report["completed"]) == ("PASS", 6)
     assert [(d["tenant"], d["phase"], d["ledger"]) for d in report["deployments"]] == [
         (tenant, "deployed", {"applied": 1, "duplicates": 0})
@@ -156,10 +156,11 @@ async def interrupt(number: signal.Signals) -> tuple[int | None, int, list[int]]
     """Return the exit code, how many processes there were, and which are left."""
     process = await demo("--keep", "--tenant", "amovil", "--ui-port", str(free_port()))
     assert process.stdout is not None
+    assert process.stderr is not None
     line = b""
     while not line.startswith(b"Kept up"):
         line = await process.stdout.readline()
-        assert line, "the demo ended"
+        assert line, (await process.stderr.read()).decode()
     children = children_of(process.pid)
     process.send_signal(number)
     await process.communicate()

@@ -15,32 +15,13 @@ import pytest
 from temporalio.client import Client
 
 from tests.worker.support import AFTER, Bench, MeddledDriver, WorkerProcess, eventually
-from worker.models import Phase
-from worker.pool import Lane, lanes
+from worker.models.deployment import Phase
 from worker.simulator.client import SimulatorClient
 from worker.simulator.store import Fault
 from worker.starter import result_of
-from worker.tenancy import Namespace, Strategy, Tenant, TenantsFile
+from worker.tenancy import Namespace, Tenant, TenantsFile
 
 StartWorker = Callable[..., WorkerProcess]
-
-
-def test_lanes_are_one_per_tenant_of_the_pool() -> None:
-    tenants = TenantsFile(
-        "production",
-        (Namespace("production"),),
-        (
-            Tenant("chogar"),
-            Tenant("amovil", Strategy.NAMESPACE),
-            Tenant("afijo", Strategy.DEDICATED_WORKERS),
-        ),
-    )
-
-    assert lanes(tenants, "shared") == {
-        Lane("production", "tenant-chogar-deployments"),
-        Lane("tenant-amovil", "tenant-amovil-deployments"),
-    }
-    assert lanes(tenants, "afijo") == {Lane("production", "tenant-afijo-deployments")}
 
 
 @pytest.fixture
@@ -79,7 +60,10 @@ async def test_sigterm_lets_running_steps_end(
     start_worker(routers_url)
     assert (await result_of(started.handle)).phase is Phase.DEPLOYED
     # Applied at the first attempt: the step was allowed to end and to say so.
-    assert await bench.ledger(started) == [("apply", "apply", "applied")]
+    assert await bench.ledger(started) == [
+        ("apply", "apply", "applied"),
+        ("confirm", "confirm", "applied"),
+    ]
 
 
 async def test_killed_worker_is_replaced_and_the_change_made_once(
@@ -100,7 +84,11 @@ async def test_killed_worker_is_replaced_and_the_change_made_once(
     start_worker(routers_url)
 
     assert (await result_of(started.handle)).phase is Phase.DEPLOYED
-    assert await bench.ledger(started) == [("apply", "apply", "applied"), ("apply", "apply", "duplicate")]
+    assert await bench.ledger(started) == [
+        ("apply", "apply", "applied"),
+        ("apply", "apply", "duplicate"),
+        ("confirm", "confirm", "applied"),
+    ]
     assert await bench.running(router) == AFTER
 
 

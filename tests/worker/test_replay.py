@@ -11,8 +11,15 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from tests.worker.record_histories import ENDINGS, HISTORIES
-from worker.models import DeploymentRequest, DeploymentResult, Phase
+from tests.worker.rollout_recordings import ROLLOUTS
+from worker.models.deployment import DeploymentRequest, DeploymentResult, Phase
+from worker.workflows.fleet_rollout import FleetRollout
 from worker.workflows.router_deployment import RouterDeployment
+
+NAMES = (
+    *(f"router_deployment_{name}" for name in ENDINGS),
+    *(f"fleet_rollout_{name}" for name in ROLLOUTS),
+)
 
 
 def history(path: Path) -> WorkflowHistory:
@@ -20,16 +27,14 @@ def history(path: Path) -> WorkflowHistory:
 
 
 def test_there_is_a_history_of_every_ending() -> None:
-    assert {path.stem for path in HISTORIES.glob("*.json")} == {
-        f"router_deployment_{name}" for name in ENDINGS
-    }
+    assert sorted(path.stem for path in HISTORIES.glob("*.json")) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("name", ENDINGS)
+@pytest.mark.parametrize("name", NAMES)
 async def test_recorded_history_replays(name: str) -> None:
-    replayer = Replayer(workflows=[RouterDeployment])
+    replayer = Replayer(workflows=[RouterDeployment, FleetRollout])
 
-    await replayer.replay_workflow(history(HISTORIES / f"router_deployment_{name}.json"))
+    await replayer.replay_workflow(history(HISTORIES / f"{name}.json"))
 
 
 @workflow.defn(name="RouterDeployment")
@@ -38,7 +43,7 @@ class Hasty:
 
     @workflow.run
     async def run(self, request: DeploymentRequest) -> DeploymentResult:
-        return DeploymentResult(request.tenant, request.router, request.change_id, Phase.DEPLOYED, 1)
+        return DeploymentResult(request.tenant, request.router, request.change_id, Phase.DEPLOYED, "1")
 
 
 async def test_replay_notices_another_workflow() -> None:

@@ -21,7 +21,7 @@ import aiohttp
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from tests.worker.conftest import running, wait_for_port
+from tests.worker.conftest import running, usable, wait_for_port
 from tests.worker.support import Bench, MeddledDriver, WorkerProcess, eventually, failure
 from worker.demo.embedded import dev_server_binary, free_port
 from worker.encryption.command import main

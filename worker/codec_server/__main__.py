@@ -1,7 +1,6 @@
 """`python -m worker.codec_server`: decrypt for the UI until SIGTERM."""
 
-import sys
-
 from worker.codec_server.command import main
+from worker.leaving import leave
 
-sys.exit(main())
+leave(main())

@@ -1,7 +1,6 @@
 """`python -m worker.encryption`: make, rotate and check the keyring file."""
 
-import sys
-
 from worker.encryption.command import main
+from worker.leaving import leave
 
-sys.exit(main())
+leave(main())

@@ -95,7 +95,7 @@ class DeploymentRequest:
     variables: dict[str, str] = field(default_factory=dict[str, str])
     """Value of each variable of the template."""
     platform: str = "simulated"
-    """Platform the router must be of; `worker.routers.drivers.PLATFORMS` lists them."""
+    """Platform the router must be of: `simulated`, `frr`, or one of NAPALM's (`worker.routers`)."""
     attempts_max: int = 12
     """Attempts per step, at least 1. Default 12: with back-off to 10 s that bridges about a minute and a
     half without the router, or that many workers killed under the step."""

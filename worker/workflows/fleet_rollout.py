@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from dataclasses import replace
 from typing import NoReturn
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
-from temporalio.exceptions import (
-    ApplicationError,
-    ChildWorkflowError,
-    FailureError,
-    WorkflowAlreadyStartedError,
-    is_cancelled_exception,
-)
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from worker.errors import FailureType, RequestInvalidError, RequestTooNewError, to_application_error
+    from worker.errors import RequestInvalidError, RequestTooNewError, to_application_error
     from worker.models.deployment import DeploymentResult
     from worker.models.rollout import (
-        FAILURES_MAX,
         PARALLELISM_MAX,
-        REASON_CHARACTERS_MAX,
         ROLLOUT_REQUEST_VERSION,
         AbortOrder,
         Carried,
@@ -35,9 +27,9 @@ with workflow.unsafe.imports_passed_through():
         RolloutReport,
         RolloutRequest,
         RolloutTarget,
-        RouterFailure,
     )
     from worker.tenancy import deployment_workflow_id
+    from worker.workflows.rollout_records import RolloutRecords, ending_of
     from worker.workflows.router_deployment import RouterDeployment
 
 _Child = workflow.ChildWorkflowHandle[RouterDeployment, DeploymentResult]
@@ -50,12 +42,6 @@ _CHANGE_ID = SearchAttributeKey.for_keyword("ChangeId")
 _PHASE = SearchAttributeKey.for_keyword("Phase")
 _SCHEDULED = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 """Set by the server on what a schedule starts: when it was meant to start, however late it did."""
-
-_ENDINGS = {
-    FailureType.DEPLOYMENT_REFUSED.value: Ending.REFUSED,
-    FailureType.DEPLOYMENT_ROLLED_BACK.value: Ending.ROLLED_BACK,
-    FailureType.ROLLBACK_FAILED.value: Ending.ROLLBACK_FAILED,
-}
 
 
 @workflow.defn
@@ -78,9 +64,7 @@ class FleetRollout:
         self._is_paused = carried.is_paused if carried else False
         self._batch = carried.batch if carried else -1
         self._note = carried.note if carried else ""
-        self._endings = dict(carried.endings) if carried else {}
-        self._failures = list(carried.failures) if carried else []
-        self._reached = 0
+        self._records = RolloutRecords(carried)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopped: RolloutPhase | None = None
         self._is_cancelling = False
@@ -96,9 +80,9 @@ class FleetRollout:
             batch=max(self._batch, 0),
             parallelism=self._parallelism,
             error_budget=self._request.error_budget,
-            counts=self._counts(),
+            counts=self._records.counts(),
             running=tuple(self._running),
-            failures=tuple(self._failures),
+            failures=tuple(self._records.failures),
             note=self._note,
         )
 
@@ -183,8 +167,9 @@ class FleetRollout:
             await workflow.wait_condition(workflow.all_handlers_finished)
             if self._stopped is None and self._is_long():
                 self._continue_as_new()
-        self._endings |= {target.router: Ending.NOT_REACHED for target in self._targets}
-        is_complete = Ending.NOT_REACHED not in self._endings.values()
+        for target in self._targets:
+            self._records.note(target.router, Ending.NOT_REACHED)
+        is_complete = Ending.NOT_REACHED not in self._records.endings.values()
         stopped = self._stopped or RolloutPhase.COMPLETED
         if stopped is RolloutPhase.WINDOW_CLOSED and is_complete:
             stopped = RolloutPhase.COMPLETED
@@ -211,14 +196,9 @@ class FleetRollout:
             ending, reason = await self._run_child(target)
         finally:
             del self._running[target.router]
-        self._reached += 1
-        self._endings[target.router] = ending
-        if not ending.is_failure:
-            return
-        if len(self._failures) < FAILURES_MAX:
-            self._failures.append(RouterFailure(target.router, ending, reason[:REASON_CHARACTERS_MAX]))
-        failed = sum(1 for ending in self._endings.values() if ending.is_failure)
-        if self._batch == 0 or failed > self._request.error_budget:
+        self._records.note(target.router, ending, reason)
+        is_spent = self._batch == 0 or self._records.failed > self._request.error_budget
+        if ending.is_failure and is_spent:
             self._stop(RolloutPhase.BUDGET_SPENT)
 
     async def _run_child(self, target: RolloutTarget) -> tuple[Ending, str]:
@@ -232,7 +212,7 @@ class FleetRollout:
         try:
             result = await child
         except ChildWorkflowError as error:
-            return _ending(error)
+            return ending_of(error)
         return Ending(result.phase.value), ""
 
     async def _start_child(self, target: RolloutTarget) -> _Child | Ending:
@@ -291,14 +271,14 @@ class FleetRollout:
             is_paused=self._is_paused,
             batch=self._batch,
             note=self._note,
-            endings=self._endings,
-            failures=tuple(self._failures),
+            endings=self._records.endings,
+            failures=tuple(self._records.failures),
         )
         workflow.continue_as_new(replace(request, targets=tuple(self._targets), carried=carried))
 
     def _is_long(self) -> bool:
         """Whether this run's history is long enough to go on in a new one."""
-        is_due = self._reached >= self._request.routers_per_run
+        is_due = self._records.reached >= self._request.routers_per_run
         return is_due or workflow.info().is_continue_as_new_suggested()
 
     def _is_next_due(self) -> bool:
@@ -368,18 +348,14 @@ class FleetRollout:
         scheduled = workflow.info().typed_search_attributes.get(_SCHEDULED)
         return (scheduled or workflow.info().start_time).timestamp() + request.window_seconds
 
-    def _counts(self) -> dict[str, int]:
-        counts = Counter(ending.value for ending in self._endings.values())
-        return dict(sorted(counts.items()))
-
     def _report(self) -> RolloutReport:
         return RolloutReport(
             tenant=self._request.tenant,
             change_id=self._request.change_id,
             outcome=self._stopped or RolloutPhase.COMPLETED,
-            counts=self._counts(),
-            endings=self._endings,
-            failures=tuple(self._failures),
+            counts=self._records.counts(),
+            endings=self._records.endings,
+            failures=tuple(self._records.failures),
             seconds=round(workflow.time() - self._started(), 3),
             note=self._note,
         )
@@ -401,12 +377,3 @@ def _name(request: RolloutRequest) -> str:
 def _upsert(*updates: SearchAttributeUpdate[str]) -> None:
     # The SDK leaves a type parameter of this function's argument open.
     workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _ending(error: ChildWorkflowError) -> tuple[Ending, str]:
-    """Return what a deployment that did not end well has done to its router, and why."""
-    cause = error.cause
-    if is_cancelled_exception(error):
-        return Ending.CANCELLED, "cancelled"
-    ending = _ENDINGS.get(cause.type or "") if isinstance(cause, ApplicationError) else None
-    return ending or Ending.LOST, cause.message if isinstance(cause, FailureError) else str(error)
