@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from worker.tenancy import worker_deployment
+
 POSTGRES = "postgres"
 """CloudNativePG cluster; its Services and Secrets derive from it."""
 POSTGRES_PRIMARY = f"{POSTGRES}-rw"
@@ -61,8 +63,8 @@ def server(service: str) -> str:
 
 
 def pool(name: str) -> str:
-    """Return the name of a worker pool's workload."""
-    return f"worker-{name}"
+    """Return the name of a worker pool's workload, under which its workers register with Temporal too."""
+    return worker_deployment(name)
 
 
 def host(service: str, namespace: str, domain: str) -> str:

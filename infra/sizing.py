@@ -57,6 +57,11 @@ class WorkerLoad:
     """Pools, each a worker deployment of its own; 0 where workers are not versioned."""
     shared_queue_namespace: str | None = None
     """Temporal namespace of the queue that many tenants share; none where no tenant does."""
+    changes: int = 0
+    """Changes of queue limits and of current versions that a first `pulumi up`, or one with a new release, makes at
+    once: one per queue with limits, and one per pod, since all pods of a pool may promote its build."""
+    rated_queues: tuple[tuple[str, str], ...] = ()
+    """Temporal namespace and name of each queue of one tenant that has a rate."""
 
 
 def worker_load(settings: Settings) -> WorkerLoad:
@@ -72,11 +77,26 @@ def worker_load(settings: Settings) -> WorkerLoad:
     shared = [
         lane.namespace for pool in pools for lane in file.lanes(pool.name) if lane.task_queue == SHARED_QUEUE
     ]
+    rated = {
+        (lane.namespace, lane.task_queue)
+        for pool in pools
+        for lane in file.lanes(pool.name)
+        if lane.task_queue != SHARED_QUEUE and lane.tenants[0].rate_per_second is not None
+    }
+    # The shared queue has three limits: of the queue, of a fairness key, and its weights.
+    changes = [
+        sum(place == namespace for place, _ in rated)
+        + 3 * shared.count(namespace)
+        + sum(pool.replicas for pool in pools if namespace in pool.queues and settings.workers.versioning)
+        for namespace in namespaces
+    ]
     return WorkerLoad(
         polls=max(polls, default=0),
         queues=max((count for pool in pools for count in pool.queues.values()), default=0),
         deployments=max(deployments, default=0) if settings.workers.versioning else 0,
         shared_queue_namespace=shared[0] if shared else None,
+        changes=max(changes, default=0),
+        rated_queues=tuple(sorted(rated)),
     )
 
 

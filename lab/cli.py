@@ -24,6 +24,7 @@ from lab.cluster.state import State
 from lab.errors import LabError
 from lab.images import cli as images_cli
 from lab.progress import Steps
+from lab.routers import cli as routers_cli
 from lab.toolchain import cli as toolchain_cli
 
 Command = Callable[[State, argparse.Namespace], int]
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     outside.add_argument("action", choices=("start", "stop"))
     outside.add_argument("name", metavar="NAME")
     outside.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    routers_cli.add_arguments(add("routers", routers_cli.run, "real FRR routers: up, down, status"))
     toolchain_cli.add_arguments(add("toolchain", toolchain_cli.run, "find, build or install the tools"))
     images_cli.add_arguments(
         add("image", images_cli.run, "write the worker's image as an OCI archive, push it")
@@ -96,12 +98,14 @@ def _up(state: State, args: argparse.Namespace) -> int:
         requirements.check_root()
         lifecycle.up(state, Steps(quiet=args.json))
         environment.ensure_pulumi(state, toolchain.ensure(lifecycle.SHELL_TOOLS))
+        routers_cli.join_cluster()
     return _status(state, args)
 
 
 def _down(state: State, args: argparse.Namespace) -> int:
     with state.lock():
         lifecycle.down(state, Steps(quiet=args.json))
+        routers_cli.down(Steps(quiet=args.json))
     _print(args, {"is_up": False}, "the lab is down")
     return 0
 

@@ -40,6 +40,8 @@ class LaneState:
     """Maintenance windows (schedules) of the tenant that start rollouts here."""
     workers: int
     """Workers that have polled within the last one and a half minutes."""
+    follows: str = ""
+    """Worker deployment whose current version gets the work; default none: workers without a version do."""
 
     @property
     def is_drained(self) -> bool:
@@ -80,7 +82,8 @@ async def observe(client: Client, tenant: Tenant, lane: Lane) -> LaneState:
     backlog = None if is_shared else sum(queue.stats.approximate_backlog_count for queue in queues)
     # A worker polls both types; whoever polls only one cannot run a deployment.
     workers = min(_count_workers(queue) for queue in queues)
-    return LaneState(lane.namespace, lane.task_queue, open_deployments, backlog, windows, workers)
+    follows = queues[0].versioning_info.current_deployment_version.deployment_name
+    return LaneState(lane.namespace, lane.task_queue, open_deployments, backlog, windows, workers, follows)
 
 
 async def count_open_in(client: Client, tenant: Tenant, lane: Lane) -> int:

@@ -25,7 +25,14 @@ from temporalio.service import RPCError, RPCStatusCode
 from worker.client import RPC_TIMEOUT
 from worker.errors import FailureType, UsageError
 from worker.lanes import LaneState, count_open_in
-from worker.tenancy import Lane, Strategy, Tenant, TenantsFile, deployment_workflow_id
+from worker.tenancy import (
+    Lane,
+    Strategy,
+    Tenant,
+    TenantsFile,
+    deployment_workflow_id,
+    pool_of_worker_deployment,
+)
 
 
 class TenantMovingError(UsageError):
@@ -115,7 +122,9 @@ def steps(
         )
     lane = tenants.lane_of(tenant)
     left = {other: states[other] for other in other_lanes(tenants, tenant) if is_begun}
-    is_served = is_begun and states[lane].workers > 0
+    # Where only the workers change, those of the other pool poll the lane too: what counts is who gets its work.
+    leader = pool_of_worker_deployment(states[lane].follows)
+    is_served = is_begun and states[lane].workers > 0 and leader in {None, tenant.worker_pool}
     is_drained = is_begun and all(state.is_drained for state in left.values())
     old = "; ".join(str(state) for state in left.values() if not state.is_drained)
     if any(state.windows for state in left.values()):
@@ -126,10 +135,15 @@ def steps(
     lost = "put moving_from back, nobody serves it: " if is_finished else ""
     return _in_order(
         ("record the move", is_begun, "both lanes are served" if is_begun else f"{record}. {rule}"),
-        ("new lane is served", is_served, f"{lane}: {states[lane].workers} workers" if is_begun else ""),
+        ("new lane is served", is_served, _service(states[lane]) if is_begun else ""),
         ("old lane is drained", is_drained, f"{lost}{old}" if old else ""),
         ("end the move", is_finished, f"tenants.{tenant.name}: remove moving_from; pulumi up"),
     )
+
+
+def _service(state: LaneState) -> str:
+    follows = f", work goes to {state.follows}" if state.follows else ""
+    return f"{state.lane}: {state.workers} workers{follows}"
 
 
 def _in_order(*found: tuple[str, bool, str]) -> tuple[Step, ...]:

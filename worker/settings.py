@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from temporalio.common import WorkerDeploymentVersion
+
 from worker.errors import UsageError
 from worker.tenancy import SHARED_POOL
 
 _GRACEFUL_SHUTDOWN_SECONDS_MAX = 3600
+_DEPLOYMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+"""At most 63, as a label of Kubernetes. No dot or colon: with one of them Temporal joins it to the build id."""
+_BUILD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+"""What may be an image's tag may be a build id."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,13 @@ class WorkerSettings:
     pool: str = SHARED_POOL
     """`ROUTERFLEET_POOL`: which worker pool this process belongs to. Default `shared`: every tenant without
     workers of its own; the name of a tenant with dedicated workers serves that tenant alone."""
+    inventory_file: Path | None = None
+    """`ROUTERFLEET_INVENTORY_FILE`: JSON as `worker.routers.inventory` reads it. Default none: simulated routers only."""
+    credentials_folder: Path | None = None
+    """`ROUTERFLEET_CREDENTIALS_FOLDER`: see `worker.routers.credentials`. Default none: no router can be logged in to."""
+    version: WorkerDeploymentVersion | None = None
+    """`ROUTERFLEET_DEPLOYMENT_NAME` and `ROUTERFLEET_BUILD_ID`, both or neither. A worker with a version gets work only when its build is the current one
+    (`worker.versioning`). One name per pool: a build is promoted when it polls all queues of its name. Default none."""
     health_address: Address = Address("0.0.0.0", 8080)  # noqa: S104 - a pod's probes come from its node
     """`ROUTERFLEET_HEALTH_ADDRESS`: where `/healthz` and `/readyz` answer. Default 0.0.0.0:8080."""
     metrics_address: Address = Address("0.0.0.0", 9090)  # noqa: S104 - scraped from another pod
@@ -90,12 +104,16 @@ class WorkerSettings:
                 f"ROUTERFLEET_GRACEFUL_SHUTDOWN_SECONDS: {seconds!r} must be a number of seconds"
                 f" from 0 to {_GRACEFUL_SHUTDOWN_SECONDS_MAX}"
             )
+        version = _version(environment, errors)
         if errors:
             raise UsageError("\n".join(errors))
         return cls(
             tenants_file=tenants_file,
             routers_url=routers_url,
             pool=read("ROUTERFLEET_POOL", cls.pool),
+            inventory_file=_path(environment.get("ROUTERFLEET_INVENTORY_FILE")),
+            credentials_folder=_path(environment.get("ROUTERFLEET_CREDENTIALS_FOLDER")),
+            version=version,
             health_address=health_address,
             metrics_address=metrics_address,
             graceful_shutdown_seconds=float(seconds),
@@ -109,6 +127,29 @@ def is_http_url(value: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value) if value else None
+
+
+def _version(environment: Mapping[str, str], errors: list[str]) -> WorkerDeploymentVersion | None:
+    """Return the version, if there is one; append what is wrong with it."""
+    name = environment.get("ROUTERFLEET_DEPLOYMENT_NAME", "")
+    build_id = environment.get("ROUTERFLEET_BUILD_ID", "")
+    if not name and not build_id:
+        return None
+    if not _DEPLOYMENT_NAME.fullmatch(name):
+        errors.append(
+            f"ROUTERFLEET_DEPLOYMENT_NAME: {name!r} must be letters, digits, hyphens and underscores, at most 63,"
+            " where ROUTERFLEET_BUILD_ID is set"
+        )
+    if not _BUILD_ID.fullmatch(build_id):
+        errors.append(
+            f"ROUTERFLEET_BUILD_ID: {build_id!r} must be letters, digits, dots, hyphens and underscores, at most 128,"
+            " where ROUTERFLEET_DEPLOYMENT_NAME is set"
+        )
+    return WorkerDeploymentVersion(name, build_id)
 
 
 def _is_grace(value: str) -> bool:

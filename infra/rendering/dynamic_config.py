@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from infra.rendering.text import to_yaml
@@ -19,6 +20,20 @@ _DEPLOYMENTS = 100
 """The server's own limits: of concurrent polls per namespace, API and frontend, of queues in a worker deployment's
 version and in the deployment, and of deployments in a namespace. Source: common/dynamicconfig/constants.go, 1.32."""
 
+_CHANGES_PER_SECOND, _CHANGES_PER_SECOND_OF_HOST = 10, 20
+"""The server's own limits of changes of queue limits and current versions (and of namespaces), which it replicates:
+per namespace over all frontends, and per frontend. Same source. The first overrides its namesake per frontend
+(`frontend.namespaceRPS...`, 1): 200 changes at once took 16 s (measured, 1.32.0), the first 50 in a burst."""
+
+_CHANGES_SECONDS = 60
+"""In which all changes of a `pulumi up` are to be through. Half of what the reconcile job waits for one queue, and
+while a new build is not current the work waits for it."""
+
+_ONE_PARTITION: dict[str, object] = {
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+}
+
 
 def render_dynamic_config(load: WorkerLoad, overrides: Mapping[str, object]) -> str:
     """Render the dynamic configuration file.
@@ -30,7 +45,12 @@ def render_dynamic_config(load: WorkerLoad, overrides: Mapping[str, object]) -> 
     values = {**default_values(load), **overrides}
     entries: dict[str, list[dict[str, object]]] = {key: [{"value": value}] for key, value in values.items()}
     if load.shared_queue_namespace is not None:
-        _for_shared_queue(entries, load.shared_queue_namespace)
+        # Turns are taken by fairness key, and within a partition.
+        wanted = {**_ONE_PARTITION, "matching.enableFairness": True}
+        _for_queue(entries, load.shared_queue_namespace, SHARED_QUEUE, wanted)
+    for namespace, task_queue in load.rated_queues:
+        # A rate is divided by the partitions, and work is not: 28 steps at 2 per second took 31 s with four (measured).
+        _for_queue(entries, namespace, task_queue, _ONE_PARTITION)
     return to_yaml(entries)
 
 
@@ -51,9 +71,9 @@ def default_values(load: WorkerLoad) -> dict[str, object]:
         "frontend.keepAliveMinTime": "10s",
         # One partition keeps a small tenant's queue in order and halves the server's memory per queue (measured);
         # a tenant above some hundred tasks a second wants more.
-        "matching.numTaskqueueReadPartitions": 1,
-        "matching.numTaskqueueWritePartitions": 1,
+        **_ONE_PARTITION,
         **_deployment_limits(load),
+        **_change_limits(load),
     }
 
 
@@ -70,18 +90,28 @@ def _deployment_limits(load: WorkerLoad) -> dict[str, object]:
     return {key: wanted for key, (wanted, own) in limits.items() if wanted > own}
 
 
-def _for_shared_queue(entries: dict[str, list[dict[str, object]]], namespace: str) -> None:
-    """Add what the queue that tenants share needs to itself: turns by fairness key.
+def _change_limits(load: WorkerLoad) -> dict[str, object]:
+    """Return the rates of changes at which all of a `pulumi up` are through in time, where the server's own are lower.
 
-    Turns are taken within a partition, so it has one, whatever the stack gives all the others.
+    Changes divided by seconds, rounded up. A frontend gets the whole of it: the last one left must take every call.
     """
-    wanted: dict[str, object] = {
-        "matching.numTaskqueueReadPartitions": 1,
-        "matching.numTaskqueueWritePartitions": 1,
-        "matching.enableFairness": True,
+    wanted = math.ceil(load.changes / _CHANGES_SECONDS)
+    limits = {
+        "frontend.globalNamespaceRPS.namespaceReplicationInducingAPIs": _CHANGES_PER_SECOND,
+        "frontend.rps.namespaceReplicationInducingAPIs": _CHANGES_PER_SECOND_OF_HOST,
     }
+    return {key: wanted for key, own in limits.items() if wanted > own}
+
+
+def _for_queue(
+    entries: dict[str, list[dict[str, object]]],
+    namespace: str,
+    task_queue: str,
+    wanted: Mapping[str, object],
+) -> None:
+    """Add what one queue needs to itself, whatever the stack gives all the others."""
     for key, value in wanted.items():
         others = entries.get(key, [])
-        if others != [{"value": value}]:
-            constraints = {"namespace": namespace, "taskQueueName": SHARED_QUEUE}
+        if {"value": value} not in others:
+            constraints = {"namespace": namespace, "taskQueueName": task_queue}
             entries[key] = [{"value": value, "constraints": constraints}, *others]

@@ -105,6 +105,10 @@ TOOLS: tuple[Tool, ...] = (
     DebianTool("skopeo", "skopeo", "1.9"),
     DebianTool("docker-registry", "docker-registry", "2.8"),  # tests only
     DebianTool("haproxy", "haproxy", "2.6", version_command=("-v",)),  # tests only
+    DebianTool(  # the lab's routers, with the SSH server through which they are managed
+        "frr", "frr", "8.4", files=("/usr/lib/frr",), members=("watchfrr", "zebra", "bgpd", "staticd")
+    ),
+    DebianTool("openssh-server", "openssh-server", "8.4", files=("/usr/sbin",), members=("sshd",)),
     DebianTool(  # tests only: a database server outside the cluster
         "postgresql-server",
         "postgresql",

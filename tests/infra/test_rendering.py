@@ -26,7 +26,9 @@ from tests.infra.support import external, settings
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
-LARGE = WorkerLoad(polls=16_000, queues=1000, deployments=80, shared_queue_namespace="production")
+LARGE = WorkerLoad(
+    polls=16_000, queues=1000, deployments=80, shared_queue_namespace="production", changes=1500
+)
 """More than the server's own limits hold, of everything."""
 
 TEXTS = {
@@ -110,6 +112,44 @@ def test_the_shared_queue_keeps_one_partition_whatever_the_others_get() -> None:
     place = {"namespace": "production", "taskQueueName": "shared-deployments"}
     assert found["matching.numTaskqueueReadPartitions"] == [{"value": 1, "constraints": place}, {"value": 4}]
     assert found["matching.numTaskqueueWritePartitions"] == [{"value": 1}]
+
+
+def test_a_queue_with_a_rate_has_one_partition_whatever_the_others_get() -> None:
+    rated = (("production", "tenant-a-deployments"), ("tenant-b", "tenant-b-deployments"))
+    load = WorkerLoad(rated_queues=rated)
+
+    assert render_dynamic_config(load, {}) == render_dynamic_config(WorkerLoad(), {})
+    found = dynamic(load, matching__numTaskqueueWritePartitions=4)
+    assert found["matching.numTaskqueueReadPartitions"] == [{"value": 1}]
+    places = [{"namespace": namespace, "taskQueueName": queue} for namespace, queue in reversed(rated)]
+    assert found["matching.numTaskqueueWritePartitions"] == [
+        *[{"value": 1, "constraints": place} for place in places],
+        {"value": 4},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "limits"),
+    [
+        (600, {}),
+        (601, {"globalNamespaceRPS": 11}),
+        (1200, {"globalNamespaceRPS": 20}),
+        (1201, {"globalNamespaceRPS": 21, "rps": 21}),
+    ],
+)
+def test_limits_of_changes_are_raised_only_where_the_servers_own_are_too_slow(
+    changes: int, limits: dict[str, int]
+) -> None:
+    found = {
+        key: value
+        for key, value in dynamic(WorkerLoad(changes=changes)).items()
+        if key.endswith("ReplicationInducingAPIs")
+    }
+
+    assert found == {
+        f"frontend.{key}.namespaceReplicationInducingAPIs": [{"value": value}]
+        for key, value in limits.items()
+    }
 
 
 def test_the_inventory_is_what_workers_read() -> None:

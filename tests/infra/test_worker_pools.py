@@ -173,29 +173,43 @@ def task_queues(count: int) -> list[dict[str, Any]]:
     [
         ([], WorkerLoad(polls=0, queues=0, deployments=0)),
         # 3 pods and one of a rollout, 4 polls each.
-        (task_queues(1), WorkerLoad(polls=16, queues=1, deployments=1)),
-        (task_queues(1000), WorkerLoad(polls=16_000, queues=1000, deployments=1)),
+        (task_queues(1), WorkerLoad(polls=16, queues=1, deployments=1, changes=3)),
+        (task_queues(1000), WorkerLoad(polls=16_000, queues=1000, deployments=1, changes=3)),
         # Polls are counted by namespace, so a namespace each adds none to another's.
         (
             [{"name": f"t{index}", "strategy": "namespace"} for index in range(50)],
-            WorkerLoad(polls=16, queues=1, deployments=1),
+            WorkerLoad(polls=16, queues=1, deployments=1, changes=3),
         ),
         (
             [{"name": f"t{index}", "strategy": "dedicated-workers"} for index in range(60)],
-            WorkerLoad(polls=960, queues=1, deployments=60),
+            WorkerLoad(polls=960, queues=1, deployments=60, changes=180),
         ),
         # However many share it, it is one queue.
         (
             [{"name": f"t{index}", "strategy": "shared-queue"} for index in range(500)],
-            WorkerLoad(polls=16, queues=1, deployments=1, shared_queue_namespace="production"),
+            WorkerLoad(polls=16, queues=1, deployments=1, shared_queue_namespace="production", changes=6),
         ),
         # Both lanes of a tenant that moves are polled.
         (
             [{"name": "a", "moving_from": "shared-queue"}],
-            WorkerLoad(polls=32, queues=2, deployments=1, shared_queue_namespace="production"),
+            WorkerLoad(polls=32, queues=2, deployments=1, shared_queue_namespace="production", changes=6),
+        ),
+        # A queue with a rate is one change more.
+        (
+            [
+                {"name": "a", "rate_per_second": 5},
+                {"name": "b", "strategy": "namespace", "rate_per_second": 5},
+            ],
+            WorkerLoad(
+                polls=16,
+                queues=1,
+                deployments=1,
+                changes=4,
+                rated_queues=(("production", "tenant-a-deployments"), ("tenant-b", "tenant-b-deployments")),
+            ),
         ),
     ],
-    ids=["none", "one", "many", "namespaces", "dedicated", "shared queue", "moving"],
+    ids=["none", "one", "many", "namespaces", "dedicated", "shared queue", "moving", "rated"],
 )
 def test_what_workers_ask_of_the_servers_follows_from_queues_and_pods(
     tenants: list[dict[str, Any]], load: WorkerLoad
@@ -204,7 +218,9 @@ def test_what_workers_ask_of_the_servers_follows_from_queues_and_pods(
 
 
 def test_workers_that_are_not_versioned_register_no_deployments() -> None:
-    assert worker_load(with_tenants({"name": "a"}, versioning=False)).deployments == 0
+    found = worker_load(with_tenants({"name": "a"}, versioning=False))
+
+    assert (found.deployments, found.changes) == (0, 0)
 
 
 @pytest.mark.parametrize("queue", ["tenant-a-deployments", SHARED_QUEUE])

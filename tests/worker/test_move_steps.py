@@ -123,3 +123,21 @@ async def test_a_window_holds_the_old_lane_until_it_starts_in_the_new(
     await update_window(client, moving, window, rollout)
     assert await windows() == [1, 0]
     await delete_window(client, moving, window.name)
+
+
+@pytest.mark.parametrize(
+    ("follows", "state"),
+    [("worker-shared", NOW), ("worker-a", DONE), ("", DONE), ("workers-of-a-test", DONE)],
+)
+def test_where_only_the_workers_change_the_new_ones_must_get_the_work(follows: str, state: StepState) -> None:
+    tenant = Tenant("a", Strategy.DEDICATED_WORKERS, moving_from=Strategy.TASK_QUEUE)
+    seen = states(tenant)
+    lane = file(tenant).lane_of(tenant)
+    seen[lane] = replace(seen[lane], follows=follows)
+
+    step = steps(file(tenant), tenant, Strategy.DEDICATED_WORKERS, seen)[1]
+
+    assert step.state is state
+    assert step.detail == "tenant-a-deployments in production: 2 workers" + (
+        f", work goes to {follows}" if follows else ""
+    )

@@ -215,6 +215,7 @@ FORMS = forms(SENTINEL)
         b"\0\1" + zlib.compress(SENTINEL.encode() * 3),
         b"\0\1" + gzip.compress(SENTINEL.encode()),
     ],
+    ids=["plain", "utf-16", "utf-16-be", "base64", "base64-spaced", "base64-shifted", "hex", "zlib", "gzip"],
 )
 def test_search_finds_every_form(tmp_path: Path, piece: bytes) -> None:
     path = tmp_path / "log"

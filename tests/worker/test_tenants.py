@@ -177,6 +177,7 @@ async def test_drain_counts_what_the_tenant_has_open(
         "backlog": None if is_shared else 1,
         "windows": 0,
         "workers": 0,
+        "follows": "",
     }
     values = {"tenant": tenant.name, "is_drained": False, "open_deployments": 1, "lanes": [lane]}
     assert await report(3) == values

@@ -98,7 +98,7 @@ class RouterActivities:
     async def render(self, step: RenderInput) -> Rendered:
         """Render the desired configuration."""
         async with self._step(step.router) as (_, record):
-            return Rendered(lines=render(record.name, step.template, step.variables))
+            return Rendered(lines=render(record.name, step.template, step.variables, record.platform))
 
     @activity.defn
     async def diff(self, step: DiffInput) -> Diff:
@@ -130,14 +130,15 @@ class RouterActivities:
     async def confirm(self, step: ConfirmInput) -> ConfirmResult:
         """Make the change permanent before the router undoes it by itself."""
         async with self._step(step.router) as (driver, record):
-            confirmation = Confirmation(record, step.idempotency_key, step.change_key)
+            confirmation = Confirmation(record, step.idempotency_key, step.change_key, step.revision)
             return ConfirmResult(revision=await driver.confirm(confirmation))
 
     @activity.defn
     async def roll_back(self, step: RollBackInput) -> RollBackResult:
         """Return the router to its backup and bar the change from arriving later."""
         async with self._step(step.router) as (driver, record):
-            undone = await driver.undo(Undo(record, step.idempotency_key, step.change_key, step.lines))
+            undo = Undo(record, step.idempotency_key, step.change_key, step.lines, step.revision)
+            undone = await driver.undo(undo)
             return RollBackResult(revision=undone.revision, is_restored=undone.is_restored)
 
     @asynccontextmanager

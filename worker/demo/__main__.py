@@ -1,7 +1,6 @@
 """`python -m worker.demo`."""
 
-import sys
-
 from worker.demo.command import main
+from worker.leaving import leave
 
-sys.exit(main())
+leave(main())

@@ -18,20 +18,25 @@ from rich.console import Console
 from temporalio.service import RPCError
 
 from worker.client import connect
-from worker.demo.deployments import DEFAULT_TENANTS, Deployment, plan_demo
+from worker.demo.deployments import DEFAULT_TENANTS, Deployment, plan_demo, plan_frr
 from worker.demo.display import display
 from worker.demo.embedded import EmbeddedError, Target, embedded
+from worker.demo.fleets import Fleet, FrrFleet, SimulatedFleet
+from worker.demo.proof import Proof, prove
 from worker.demo.watch import State, watch
 from worker.errors import UsageError
 from worker.namespaces import NamespaceError
+from worker.routers.credentials import CredentialStore
+from worker.routers.frr import FrrDriver
+from worker.routers.inventory import Inventory
 from worker.settings import is_http_url
 from worker.simulator.client import SimulatorClient, SimulatorError
 from worker.tenancy import TenancyError, TenantsFile
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
-_LATENCY_SECONDS = 0.4
-"""Of each answer of a router: slow enough to watch, so that a deployment takes about three seconds."""
+_SIMULATED, _FRR = "simulated", "frr"
+_INVENTORY, _CREDENTIALS = "ROUTERFLEET_INVENTORY_FILE", "ROUTERFLEET_CREDENTIALS_FOLDER"
 
 
 def main() -> int:
@@ -54,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m worker.demo",
         description="Six simultaneous deployments of three tenants, on the cluster that TEMPORAL_ADDRESS names"
         " or on an embedded dev server. Exit code 0 only if all end deployed and applied exactly once.",
+    )
+    parser.add_argument(
+        "--routers",
+        choices=(_SIMULATED, _FRR),
+        default=_SIMULATED,
+        help=f"frr: real routers, of {_INVENTORY} and {_CREDENTIALS}; then a wrong change is rolled back as well",
     )
     parser.add_argument("--tenant", help="only this tenant's deployments")
     parser.add_argument("--json", action="store_true", help="one JSON object at the end instead of a table")
@@ -80,14 +91,20 @@ async def _run(options: argparse.Namespace) -> int:
     tenants_file = os.environ.get("ROUTERFLEET_TENANTS_FILE")
     tenants = TenantsFile.load(Path(tenants_file)) if tenants_file else DEFAULT_TENANTS
     # Letters and digits only: it ends the routers' names.
-    deployments = plan_demo(tenants, secrets.token_hex(2), options.tenant)
+    run = secrets.token_hex(2)
+    real = _frr_fleet() if options.routers == _FRR else None
+    if real is None:
+        deployments = plan_demo(tenants, run, options.tenant)
+    else:
+        deployments = plan_frr(tenants, real.inventory, run, options.tenant)
     console = Console(quiet=options.json)
     if os.environ.get("TEMPORAL_ADDRESS"):
-        where = Target(os.environ, _routers_url(), options.ui_url or "")
-        return await _deploy(where, tenants, deployments, console, options)
+        where = Target(os.environ, "" if real else _routers_url(), options.ui_url or "")
+        return await _deploy(where, tenants, deployments, real, console, options)
     console.print("Starting Temporal's dev server, the simulated routers and a worker ...")
-    async with embedded(tenants, options.ui_port) as where:
-        code = await _deploy(where, tenants, deployments, console, options)
+    for_worker = {key: os.environ[key] for key in (_INVENTORY, _CREDENTIALS)} if real else {}
+    async with embedded(tenants, options.ui_port, for_worker) as where:
+        code = await _deploy(where, tenants, deployments, real, console, options)
         if options.keep:
             console.print(f"Kept up for looking: {where.ui_url}  (Ctrl-C ends it)")
             await asyncio.Event().wait()
@@ -98,6 +115,7 @@ async def _deploy(
     where: Target,
     tenants: TenantsFile,
     deployments: tuple[Deployment, ...],
+    real: FrrFleet | None,
     console: Console,
     options: argparse.Namespace,
 ) -> int:
@@ -106,25 +124,32 @@ async def _deploy(
         console.print(f"UI: {where.ui_url}")
     began = time.monotonic()
     async with aiohttp.ClientSession() as session:
-        routers = SimulatorClient(session, where.routers_url)
-        for item in deployments:
-            await routers.put_router(
-                item.request.router,
-                item.request.tenant,
-                site=item.request.site,
-                latency_seconds=_LATENCY_SECONDS,
-            )
+        fleet: Fleet = real or SimulatedFleet(SimulatorClient(session, where.routers_url))
+        await fleet.prepare(deployments)
         with display(console, []) as show:
             states = await asyncio.wait_for(
-                watch(client, tenants, deployments, routers, show), options.timeout_seconds
+                watch(client, tenants, deployments, fleet, show), options.timeout_seconds
             )
-    return _summarise(states, time.monotonic() - began, where, console, is_json=options.json)
+    seconds, proof = time.monotonic() - began, None
+    if real:
+        proving = prove(client, tenants, deployments, real, console)
+        proof = await asyncio.wait_for(proving, options.timeout_seconds)
+    return _summarise(states, seconds, proof, where, console, is_json=options.json)
 
 
-def _summarise(states: list[State], seconds: float, where: Target, console: Console, *, is_json: bool) -> int:
+def _summarise(
+    states: list[State],
+    seconds: float,
+    proof: Proof | None,
+    where: Target,
+    console: Console,
+    *,
+    is_json: bool,
+) -> int:
     """Report the verdict; return the exit code."""
     good = sum(state.is_good for state in states)
-    verdict = "PASS" if good == len(states) else "FAIL"
+    is_proven = proof is None or proof.is_good
+    verdict = "PASS" if good == len(states) and is_proven else "FAIL"
     if is_json:
         report = {
             "verdict": verdict,
@@ -132,21 +157,34 @@ def _summarise(states: list[State], seconds: float, where: Target, console: Cons
             "deployments": [asdict(state) for state in states],
             "seconds": round(seconds, 3),
             "ui_url": where.ui_url,
+            **({"proof": asdict(proof)} if proof else {}),
         }
         sys.stdout.write(json.dumps(report) + "\n")
     for state in states:
-        if state.failure:
-            console.print(f"{state.workflow_id}: {state.failure}", highlight=False, soft_wrap=True)
-        elif not state.is_good:
-            console.print(
-                f"{state.workflow_id}: the ledger shows {state.ledger}", highlight=False, soft_wrap=True
-            )
-    console.print(
-        f"{verdict}: {good} of {len(states)} deployments completed, each applied exactly once, in {seconds:.1f} s"
-        if verdict == "PASS"
-        else f"{verdict}: {good} of {len(states)} deployments completed and applied exactly once"
-    )
+        if not state.is_good:
+            reason = state.failure or f"the ledger shows {state.ledger}"
+            console.print(f"{state.workflow_id}: {reason}", highlight=False, soft_wrap=True)
+    console.print(f"{verdict}: {_in_words(good, states, seconds, proof)}", soft_wrap=True)
     return EXIT_OK if verdict == "PASS" else EXIT_FAILED
+
+
+def _in_words(good: int, states: list[State], seconds: float, proof: Proof | None) -> str:
+    if good < len(states):
+        return f"{good} of {len(states)} deployments completed and applied exactly once"
+    said = f"{good} of {len(states)} deployments completed, each applied exactly once, in {seconds:.1f} s"
+    if proof is None:
+        return said
+    if not proof.is_good:
+        return f"{said}; but the wrong neighbour ended as {proof.wrong.phase}, or a session does not stand"
+    return f"{said}; a wrong neighbour was rolled back and {len(proof.after)} sessions stand"
+
+
+def _frr_fleet() -> FrrFleet:
+    for key in (_INVENTORY, _CREDENTIALS):
+        if not os.environ.get(key):
+            raise UsageError(f"{key}: not set; --routers frr needs it (python -m lab routers env prints it)")
+    inventory = Inventory.load(Path(os.environ[_INVENTORY]))
+    return FrrFleet(FrrDriver(CredentialStore(Path(os.environ[_CREDENTIALS]))), inventory)
 
 
 def _routers_url() -> str:

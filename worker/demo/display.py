@@ -11,9 +11,17 @@ from rich.live import Live
 from rich.table import Table
 
 from worker.demo.watch import State
-from worker.models import Phase
+from worker.models.deployment import Phase
 
-_STEPS = (Phase.PRECHECK, Phase.BACKUP, Phase.RENDER, Phase.DIFF, Phase.APPLY, Phase.VERIFY)
+_STEPS = (
+    Phase.PRECHECK,
+    Phase.BACKUP,
+    Phase.RENDER,
+    Phase.DIFF,
+    Phase.APPLY,
+    Phase.VERIFY,
+    Phase.CONFIRM,
+)
 
 
 @contextmanager

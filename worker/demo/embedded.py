@@ -50,12 +50,15 @@ class Target:
 
 
 @asynccontextmanager
-async def embedded(tenants: TenantsFile, ui_port: int | None) -> AsyncIterator[Target]:
+async def embedded(
+    tenants: TenantsFile, ui_port: int | None, worker_environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Target]:
     """Run the dev server, the simulator and one worker while the block runs.
 
     Args:
         tenants: What the worker serves; its namespaces are created.
         ui_port: Port of the UI. None: 8233, or any free one when it is taken.
+        worker_environment: What the worker is told besides.
 
     Raises:
         UsageError: When the dev server's binary is missing or the port is taken.
@@ -78,6 +81,7 @@ async def embedded(tenants: TenantsFile, ui_port: int | None) -> AsyncIterator[T
 
         environment = {
             **temporal,
+            **(worker_environment or {}),
             "ROUTERFLEET_TENANTS_FILE": str(tenants_file),
             "ROUTERFLEET_ROUTERS_URL": f"http://{routers}",
             "ROUTERFLEET_HEALTH_ADDRESS": health,

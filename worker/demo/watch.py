@@ -12,8 +12,9 @@ from temporalio.service import RPCError
 
 from worker.client import RPC_TIMEOUT, in_namespace
 from worker.demo.deployments import Deployment
-from worker.models import Phase
-from worker.simulator.client import SimulatorClient, Tally, tally
+from worker.demo.fleets import Fleet
+from worker.models.deployment import Phase
+from worker.simulator.client import Tally
 from worker.starter import Started, result_of, start_deployment
 from worker.tenancy import TenantsFile
 from worker.workflows.router_deployment import RouterDeployment
@@ -50,7 +51,7 @@ async def watch(
     client: Client,
     tenants: TenantsFile,
     deployments: tuple[Deployment, ...],
-    routers: SimulatorClient,
+    fleet: Fleet,
     show: Callable[[list[State]], None],
 ) -> list[State]:
     """Start all deployments at once, show every change, and return how they ended."""
@@ -62,7 +63,7 @@ async def watch(
             show(states)
 
         local = in_namespace(client, tenants.namespace_of(deployment.tenant))
-        await _follow(local, deployment, routers, states[index], update)
+        await _follow(local, deployment, fleet, states[index], update)
 
     show(states)
     await asyncio.gather(*(follow(index, item) for index, item in enumerate(deployments)))
@@ -72,7 +73,7 @@ async def watch(
 async def _follow(
     client: Client,
     deployment: Deployment,
-    routers: SimulatorClient,
+    fleet: Fleet,
     state: State,
     update: Callable[[State], None],
 ) -> None:
@@ -89,7 +90,7 @@ async def _follow(
     finally:
         ending.cancel()
     phase, failure = await ending
-    entries = await routers.ledger(f"{started.handle.id}/{started.run_id}/")
+    ledger = await fleet.tally(deployment.request, f"{started.handle.id}/{started.run_id}/")
     update(
         replace(
             state,
@@ -97,7 +98,7 @@ async def _follow(
             seconds=time.monotonic() - began,
             is_done=True,
             failure=failure,
-            ledger=tally(entries),
+            ledger=ledger,
         )
     )
 

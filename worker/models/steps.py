@@ -125,6 +125,8 @@ class ConfirmInput:
     idempotency_key: str
     change_key: str
     """Idempotency key of the change to keep."""
+    revision: str = ""
+    """Revision at which the change left the router."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ class RollBackInput:
     """Idempotency key of the change to undo. If it never arrived, it is barred from arriving later."""
     lines: tuple[str, ...]
     """The backup."""
+    revision: str = ""
+    """Revision at which the change left the router; empty when the change was never reported."""
 
 
 @dataclass(frozen=True)

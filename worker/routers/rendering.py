@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from string import Template
 
 from worker.errors import TemplateInvalidError
+from worker.routers.normal_form import significant
 
 
-def render(router: str, template: str, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the configuration's lines: variables filled in, comments (`!`) and blank lines dropped.
+def render(
+    router: str, template: str, variables: Mapping[str, str], platform: str = "simulated"
+) -> tuple[str, ...]:
+    """Return the configuration's lines: variables filled in, the platform's comments and blank lines dropped.
+
+    Indentation is kept, because it says which section a line belongs to.
 
     Raises:
         TemplateInvalidError: When a variable has no value, a `$` stands alone, or no line is left. An empty
@@ -21,8 +26,7 @@ def render(router: str, template: str, variables: Mapping[str, str]) -> tuple[st
         raise TemplateInvalidError(router, f"variable {error.args[0]!r} has no value") from error
     except ValueError as error:
         raise TemplateInvalidError(router, f"template is malformed: {error}") from error
-    lines = tuple(line.strip() for line in text.splitlines())
-    kept = tuple(line for line in lines if line and not line.startswith("!"))
-    if not kept:
+    lines = significant(platform, text.splitlines())
+    if not lines:
         raise TemplateInvalidError(router, "template renders to nothing")
-    return kept
+    return lines

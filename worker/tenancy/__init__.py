@@ -19,9 +19,11 @@ from worker.tenancy.names import (
     TENANT_NAMESPACE_PREFIX,
     WORKFLOW_KINDS,
     deployment_workflow_id,
+    pool_of_worker_deployment,
     rollout_workflow_id,
     tenant_of_workflow_id,
     window_schedule_id,
+    worker_deployment,
 )
 from worker.tenancy.places import Lane, Namespace
 from worker.tenancy.tenant import Strategy, Tenant, Urgency
@@ -42,7 +44,9 @@ __all__ = [
     "TenantsFile",
     "Urgency",
     "deployment_workflow_id",
+    "pool_of_worker_deployment",
     "rollout_workflow_id",
     "tenant_of_workflow_id",
     "window_schedule_id",
+    "worker_deployment",
 ]

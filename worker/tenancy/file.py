@@ -120,6 +120,18 @@ class TenantsFile:
                     users.setdefault(self.lane_of(placed), []).append(tenant)
         return tuple(Lane(lane.namespace, lane.task_queue, tuple(users[lane])) for lane in sorted(users))
 
+    def lanes_led_by(self, pool: str) -> tuple[Lane, ...]:
+        """Return those of a pool's lanes whose work is its own to do.
+
+        Two pools serve a lane while its tenant gets, or gives up, workers of its own. The lane stays and only the
+        workers change, so the new ones lead at once. A lane that is left for another stays with whom it had.
+        """
+        leaders: dict[Lane, str] = {}
+        for tenant in self.tenants:
+            for placed in reversed(placements(tenant)):
+                leaders[self.lane_of(placed)] = placed.worker_pool
+        return tuple(lane for lane in self.lanes(pool) if leaders[lane] == pool)
+
     def _tenants_of_shared_queue(self) -> tuple[Tenant, ...]:
         return tuple(tenant for tenant in self.tenants if tenant.strategy is Strategy.SHARED_QUEUE)
 

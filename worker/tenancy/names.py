@@ -12,6 +12,9 @@ SHARED_POOL = "shared"
 SHARED_QUEUE = "shared-deployments"
 """The queue of every tenant of strategy `shared-queue`."""
 
+WORKER_DEPLOYMENT_PREFIX = "worker-"
+"""Begins the name under which a pool's workers register with Temporal, which is its Kubernetes workload's too."""
+
 TENANT_NAMESPACE_PREFIX = "tenant-"
 """Begins the Temporal namespace of a tenant that has its own."""
 
@@ -28,6 +31,17 @@ TENANT_NAME = re.compile(r"[a-z][a-z0-9]{0,39}")
 """No hyphen: names join a tenant's with hyphens, and two tenants must never spell the same one."""
 
 _ROUTER_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+
+
+def worker_deployment(pool: str) -> str:
+    """Return the name of a worker pool's deployment, in Temporal as in Kubernetes."""
+    return f"{WORKER_DEPLOYMENT_PREFIX}{pool}"
+
+
+def pool_of_worker_deployment(name: str) -> str | None:
+    """Return which pool's deployment it is by its name, or None when it is none of this module's."""
+    pool = name.removeprefix(WORKER_DEPLOYMENT_PREFIX)
+    return pool if pool != name and TENANT_NAME.fullmatch(pool) else None
 
 
 def deployment_workflow_id(tenant: str, router: str) -> str:

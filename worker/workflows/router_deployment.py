@@ -77,6 +77,7 @@ class RouterDeployment:
         self._request = request
         self._router = RouterRef(request.tenant, request.router, request.platform)
         self._progress = Progress(Phase.PRECHECK)
+        self._applied_revision = ""
 
     @workflow.query
     def progress(self) -> Progress:
@@ -131,7 +132,7 @@ class RouterDeployment:
         try:
             applied = await self._apply(backup, lines)
             checks = await self._verify(applied, lines)
-            await self._confirm()
+            await self._confirm(applied)
         except (ActivityError, asyncio.CancelledError) as error:
             if await self._roll_back(backup, error):
                 self._end(Phase.ROLLED_BACK, error, FailureType.DEPLOYMENT_ROLLED_BACK)
@@ -180,22 +181,26 @@ class RouterDeployment:
         step = ApplyInput(
             self._router, _key(Phase.APPLY), backup.revision, lines, self._request.confirm_seconds
         )
-        return await self._step(RouterActivities.apply, step)
+        applied = await self._step(RouterActivities.apply, step)
+        self._applied_revision = applied.revision
+        return applied
 
     async def _verify(self, applied: ApplyResult, lines: tuple[str, ...]) -> tuple[str, ...]:
         self._enter(Phase.VERIFY)
         step = VerifyInput(self._router, applied.revision, lines, self._request.checks)
         return (await self._step(RouterActivities.verify, step)).checks
 
-    async def _confirm(self) -> None:
+    async def _confirm(self, applied: ApplyResult) -> None:
         self._enter(Phase.CONFIRM)
-        step = ConfirmInput(self._router, _key(Phase.CONFIRM), _key(Phase.APPLY))
+        step = ConfirmInput(self._router, _key(Phase.CONFIRM), _key(Phase.APPLY), applied.revision)
         await self._step(RouterActivities.confirm, step)
 
     async def _roll_back(self, backup: Backup, error: BaseException) -> bool:
         """Undo the change; return whether it had reached the router at all."""
         self._enter(Phase.ROLLING_BACK, _reason(error))
-        step = RollBackInput(self._router, _key(Phase.ROLLING_BACK), _key(Phase.APPLY), backup.lines)
+        step = RollBackInput(
+            self._router, _key(Phase.ROLLING_BACK), _key(Phase.APPLY), backup.lines, self._applied_revision
+        )
         undoing = asyncio.create_task(self._undo(step))
         try:
             try:
