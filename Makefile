@@ -49,7 +49,7 @@ test: $(ENVIRONMENT) ## static checks and every test that needs no cluster
 	report="$$($(BIN)/lint-imports --no-logo)" || { echo "$$report"; exit 1; }
 	$(BIN)/basedpyright
 	$(BIN)/basedpyright --project pyrightconfig.tests.json
-	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --quiet --numprocesses 4 --dist loadfile # most of them wait: more processes than cores
 
 e2e: $(ENVIRONMENT) ## the tests that need the lab (make up first)
 	$(WITH_LAB) pytest -m "live and not failover and not drill" --numprocesses 3 --dist loadfile

@@ -181,7 +181,7 @@ def _departures(client: _Reader, settings: Settings) -> tuple[tuple[Departure, i
         return ()
     live = (cast("_WithData", file).data or {}).get(names.TENANTS_KEY, "")
     return tuple(
-        (departure, tenant_changes.count_open(settings, departure))
+        (departure, tenant_changes.count_open(settings, departure, live))
         for departure in tenant_changes.departures(settings, live)
     )
 

@@ -56,16 +56,28 @@ def _lanes(file: TenantsFile, tenant: Tenant) -> tuple[Lane, ...]:
     return (file.lane_of(tenant), old) if old else (file.lane_of(tenant),)
 
 
-def count_open(settings: Settings, departure: Departure) -> int | None:
+def count_open(settings: Settings, departure: Departure, live: str) -> int | None:
     """Ask Temporal, through a worker's pod, what a tenant has open in the lanes it would leave.
+
+    Args:
+        settings: The stack's settings.
+        departure: Who would leave what.
+        live: Text of the cluster's tenants file. The pod is handed it, because its own copy is up to a minute old.
 
     Returns:
         Deployments and maintenance windows together; none if that cannot be asked.
     """
-    drain = _command(settings, "drain", departure.live.name)
-    command = ["kubectl", "--context", settings.cluster.context, *drain, "--json"]
+    exec_, *drain = _command(settings, "drain", departure.live.name)
+    command = ["kubectl", "--context", settings.cluster.context, exec_, "--stdin", *drain]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)
+        done = subprocess.run(
+            [*command, "--json", "--file", "-"],
+            input=live,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
         if done.returncode not in (_DRAINED, _OPEN):
             return None
         report = cast("dict[str, Any]", json.loads(done.stdout))

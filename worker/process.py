@@ -29,6 +29,8 @@ from worker.routers.drivers import SIMULATED, Drivers
 from worker.routers.frr import PLATFORM as FRR
 from worker.routers.frr import FrrDriver
 from worker.routers.inventory import Inventory
+from worker.routers.napalm_connection import PLATFORMS as NAPALM_PLATFORMS
+from worker.routers.napalm_driver import NapalmDriver
 from worker.routers.simulated import SimulatedDriver
 from worker.settings import Address, WorkerSettings
 from worker.tenancy import TenancyError, TenantsFile
@@ -134,10 +136,13 @@ async def _run(
 def drivers(settings: WorkerSettings, inventory: Inventory, session: aiohttp.ClientSession) -> Drivers:
     """Return the driver of every platform."""
     credentials = CredentialStore(settings.credentials_folder)
+    # One for all its platforms: it bounds its threads. They end with the process.
+    napalm = NapalmDriver(credentials)
     return Drivers(
         {
             SIMULATED: SimulatedDriver(session, settings.routers_url),
             FRR: FrrDriver(credentials),
+            **dict.fromkeys(NAPALM_PLATFORMS, napalm),
         },
         inventory,
     )

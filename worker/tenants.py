@@ -30,6 +30,8 @@ from worker.tenancy import Strategy, TenancyError, Tenant, TenantsFile
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_DIFFERS = 0, 1, 2, 3
 
+_STDIN = "-"
+
 _LOOK_SECONDS = 1.0
 """Between two looks of a drain that waits; each counts against ten visibility queries per second."""
 
@@ -39,7 +41,7 @@ def main() -> int:
     options = _parser().parse_args()
     report = Report(is_json=options.json)
     try:
-        tenants = TenantsFile.load(_file(options.file))
+        tenants = _tenants(options.file)
         return asyncio.run(_run(options, tenants, report))
     except (UsageError, TenancyError) as error:
         sys.stderr.write(f"{error}\n")
@@ -191,7 +193,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    common.add_argument("--file", type=Path, help="the tenants file; default: $ROUTERFLEET_TENANTS_FILE")
+    common.add_argument(
+        "--file",
+        metavar="PATH",
+        help=f"the tenants file, {_STDIN} for standard input; default: $ROUTERFLEET_TENANTS_FILE",
+    )
     commands.add_parser("apply", parents=[common], help="create and correct what differs")
     commands.add_parser("check", parents=[common], help="show what differs")
     drained = commands.add_parser("drain", parents=[common], help="show what a tenant has open")
@@ -207,11 +213,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _file(option: Path | None) -> Path:
+def _tenants(option: str | None) -> TenantsFile:
     value = option or os.environ.get("ROUTERFLEET_TENANTS_FILE")
     if not value:
         raise UsageError("ROUTERFLEET_TENANTS_FILE: not set; give it, or --file PATH")
-    return Path(value)
+    return TenantsFile.from_json(sys.stdin.read()) if value == _STDIN else TenantsFile.load(Path(value))
 
 
 if __name__ == "__main__":

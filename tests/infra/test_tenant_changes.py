@@ -60,7 +60,9 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Put a `kubectl` on PATH that runs a line of shell."""
 
     def place(line: str) -> None:
-        (tmp_path / "kubectl").write_text(f'#!/bin/sh\necho "$*" > {tmp_path}/asked\n{line}\n')
+        (tmp_path / "kubectl").write_text(
+            f'#!/bin/sh\necho "$*" > {tmp_path}/asked\ncat > {tmp_path}/told\n{line}\n'
+        )
         (tmp_path / "kubectl").chmod(0o755)
 
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -144,15 +146,18 @@ def test_a_worker_is_asked_what_is_open(
     kubectl(line)
     (departure,) = departures(settings(), LIVE)
 
-    assert count_open(settings(), departure) == count
-    assert (tmp_path / "asked").read_text() == f"--context test {DRAIN} --json\n"
+    assert count_open(settings(), departure, LIVE) == count
+    asked = DRAIN.replace("exec", "exec --stdin", 1)
+    assert (tmp_path / "asked").read_text() == f"--context test {asked} --json --file -\n"
+    # Not the pod's own copy of the file, which may be old.
+    assert (tmp_path / "told").read_text() == LIVE
 
 
 def test_without_kubectl_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     (departure,) = departures(settings(), LIVE)
 
-    assert count_open(settings(), departure) is None
+    assert count_open(settings(), departure, LIVE) is None
 
 
 def judged(wanted: Settings, text: str, count: int | None) -> list[str]:

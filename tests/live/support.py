@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import signal
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import aiohttp
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from infra import names
 from tests.live.conftest import Kubectl, wait_until
 from worker import client as worker_client
 from worker.models.deployment import DeploymentRequest, Phase
@@ -77,6 +79,32 @@ class Connected:
 
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
+
+
+class CommandLine:
+    """`routers` on this machine, as a person runs it: against the load balancer, with the cluster's tenants file."""
+
+    def __init__(self, kubectl: Kubectl, outputs: dict, keyring_file: Path, folder: Path) -> None:
+        self._folder = folder
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("TEMPORAL_", "ROUTERFLEET_"))},
+            "TEMPORAL_ADDRESS": outputs["frontend_address"],
+            "ROUTERFLEET_KEYRING_FILE": str(keyring_file),
+            "ROUTERFLEET_TENANTS_FILE": str(folder / names.TENANTS_KEY),
+        }
+        maps = kubectl.get("configmap", names.TENANTS, "-n", outputs["kubernetes_namespace"])
+        (folder / names.TENANTS_KEY).write_text(maps["data"][names.TENANTS_KEY])
+        (folder / "template").write_text(TEMPLATE)
+
+    async def deploy(self, tenant: str, router: str) -> tuple[int, dict, str]:
+        """Deploy one router; return exit code, report, and what was said on standard error."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "worker.cli", "deploy", router, "--tenant", tenant, "--json", "--change", "live-1",
+            "--template", str(self._folder / "template"), "--var", f"hostname={router}",
+            cwd=self._folder, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, errors = await process.communicate()
+        return process.returncode or 0, json.loads(output), errors.decode()
 
 
 def pods(kubectl: Kubectl, namespace: str, selector: str) -> list[dict]:

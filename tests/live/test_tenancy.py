@@ -1,7 +1,9 @@
 """Every strategy on the running stack: each tenant's deployments end well, encrypted, on the workers meant for them."""
 
+import asyncio
 import base64
 import json
+import secrets
 import subprocess
 
 import aiohttp
@@ -12,8 +14,9 @@ from temporalio.client import Client
 
 from infra import names
 from tests.live.conftest import ROOT, STACK
-from tests.live.support import Connected, pods, routers_url
+from tests.live.support import CommandLine, Connected, pods, routers_url
 from worker.models.deployment import Phase
+from worker.simulator.client import tally
 
 pytestmark = pytest.mark.skipif(STACK != "local", reason="the local stack has a tenant of each strategy")
 
@@ -51,6 +54,28 @@ async def test_a_tenant_of_each_strategy_deploys_on_its_own_workers(connected, o
         tenant: {i.partition("@")[2].rsplit("-", 2)[0] for i in found} for tenant, found in workers.items()
     }
     assert pools == {tenant: {pool} for tenant, pool in POOLS.items()}
+
+
+async def test_the_command_line_deploys_for_a_tenant_of_each_strategy(
+    connected, kubectl, outputs, keyring_file, tmp_path
+):
+    command = CommandLine(kubectl, outputs, keyring_file, tmp_path)
+    run = secrets.token_hex(3)
+    async with connected as fleet:
+        for tenant in POOLS:
+            await fleet.routers.put_router(f"{tenant}-{run}", tenant)
+        answers = await asyncio.gather(*(command.deploy(tenant, f"{tenant}-{run}") for tenant in POOLS))
+        found = {
+            report["tenant"]: (code, report["phase"], errors, await applied_by(fleet, report))
+            for code, report, errors in answers
+        }
+
+    assert found == dict.fromkeys(POOLS, (0, "deployed", "", 1))
+
+
+async def applied_by(fleet, report: dict) -> int:
+    """Return how often the ledger shows the reported deployment's change applied."""
+    return tally(await fleet.routers.ledger(f"{report['workflow_id']}/{report['run_id']}/")).applied
 
 
 def test_a_tenant_with_dedicated_workers_is_guaranteed_them(kubectl, outputs):

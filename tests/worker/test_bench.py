@@ -87,8 +87,10 @@ FIGURES = "shared-queue: 8.0 times as long without the limits, 1.15 times with t
         (
             measured(1.9, 1.15),
             Verdict.INVALID,
-            "shared-queue: 1.9 times as long without the limits, 1.15 times with them;"
-            " without them at least 2 were to be shown",
+            (
+                "shared-queue: 1.9 times as long without the limits, 1.15 times with them;"
+                " without them at least 2 were to be shown"
+            ),
         ),
         (
             measured(8, 1.15, lag_p99_ms=101),
@@ -138,6 +140,7 @@ def test_tenants_runs() -> None:
     assert [(result["queues"], result["deployed"]) for result in results] == [(4, 4), (4, 4), (1, 4)]
 
 
+@pytest.mark.timeout(180)  # six measurements, each with a server and workers of its own
 def test_neighbour_runs() -> None:
     code, report = run("neighbour", "--quick", "--strategy", "shared-queue")
 

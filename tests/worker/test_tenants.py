@@ -54,17 +54,18 @@ def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], dict[str, Any]]:
     return lambda: json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
-async def command(address: str, path: Path, *arguments: str) -> tuple[int, str, str]:
+async def command(address: str, path: Path, *arguments: str, said: str = "") -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "worker.tenants",
         *arguments,
         env={**os.environ, "TEMPORAL_ADDRESS": address, "ROUTERFLEET_TENANTS_FILE": str(path)},
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await process.communicate()
+    output, errors = await process.communicate(said.encode())
     assert process.returncode is not None
     return process.returncode, output.decode(), errors.decode()
 
@@ -164,11 +165,6 @@ async def test_drain_counts_what_the_tenant_has_open(
     async def drained(code: int, wait_seconds: float = 0) -> bool:
         return await drain(client, tenants, tenant.name, JSON, wait_seconds) == code
 
-    async def report(code: int) -> dict[str, Any]:
-        # Visibility may be a moment behind.
-        await eventually(lambda: drained(code))
-        return said()
-
     is_shared = strategy is Strategy.SHARED_QUEUE
     lane = {
         "namespace": "production",
@@ -180,7 +176,12 @@ async def test_drain_counts_what_the_tenant_has_open(
         "follows": "",
     }
     values = {"tenant": tenant.name, "is_drained": False, "open_deployments": 1, "lanes": [lane]}
-    assert await report(3) == values
+
+    async def is_reported() -> bool:
+        return await drained(3) and said() == values
+
+    # Visibility and the count of waiting tasks may be a moment behind.
+    await eventually(is_reported)
 
     # A drain that waits sees the end of it. The task that terminating leaves behind holds nothing up.
     waiting = asyncio.create_task(drained(0, 30))
@@ -215,11 +216,13 @@ async def test_bad_input_is_one_line(temporal_address: str, fleet: tuple[Path, T
     *usage, (code, _, errors) = await asyncio.gather(
         command(temporal_address, path, "drain", "orange"),
         command("127.0.0.1:1", path, "move", "orange", "--to", "namespace"),
+        command("nonsense", missing, "drain", "orange", "--file", "-", said=tenants.to_json()),
         command("nonsense", path, "apply"),
         command(temporal_address, path, "apply", "--file", str(missing)),
         command("127.0.0.1:1", path, "apply"),
     )
     assert usage == [
+        (2, "", unknown),
         (2, "", unknown),
         (2, "", unknown),
         (2, "", "TEMPORAL_ADDRESS: 'nonsense' must be HOST:PORT, for example 0.0.0.0:8080\n"),

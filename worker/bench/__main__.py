@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import importlib
 import pkgutil
+import signal
 import sys
 from types import ModuleType
 
@@ -25,7 +26,7 @@ def main() -> int:
     modules = _benchmarks()
     options = _parser(modules).parse_args()
     try:
-        return asyncio.run(modules[options.benchmark].run(options))
+        return asyncio.run(_run(modules[options.benchmark], options))
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
@@ -34,6 +35,14 @@ def main() -> int:
         return EXIT_BROKEN
     except (KeyboardInterrupt, asyncio.CancelledError):
         return EXIT_INTERRUPTED
+
+
+async def _run(benchmark: ModuleType, options: argparse.Namespace) -> int:
+    """Run it; a SIGTERM ends what it has started, as Ctrl-C does."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await benchmark.run(options)
 
 
 def _benchmarks() -> dict[str, ModuleType]:

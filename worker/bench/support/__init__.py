@@ -1,0 +1,1 @@
+"""What several benchmarks need: the processes under test, their memory, and verdicts."""
