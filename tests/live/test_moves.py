@@ -32,7 +32,7 @@ from worker.tenancy import Strategy, Tenant, TenantsFile, worker_deployment
 from worker.workflows.router_deployment import RouterDeployment
 
 pytestmark = [
-    pytest.mark.failover,
+    pytest.mark.drill,
     pytest.mark.timeout(900),
     pytest.mark.skipif(STACK != "local", reason="the local stack has a tenant of each strategy"),
 ]

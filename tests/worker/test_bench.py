@@ -140,7 +140,7 @@ def test_tenants_runs() -> None:
     assert [(result["queues"], result["deployed"]) for result in results] == [(4, 4), (4, 4), (1, 4)]
 
 
-@pytest.mark.timeout(180)  # six measurements, each with a server and workers of its own
+@pytest.mark.timeout(400)  # six measurements, each with a server and workers of its own
 def test_neighbour_runs() -> None:
     code, report = run("neighbour", "--quick", "--strategy", "shared-queue")
 

@@ -40,7 +40,8 @@ def members(image: images.BuiltImage) -> dict[str, tarfile.TarInfo]:
 def test_all_images_together_are_small(built: dict[str, images.BuiltImage]):
     sizes = {blob.digest: blob.size for image in built.values() for blob in image.blobs}
 
-    assert sum(sizes.values()) < 700 << 20
+    # The largest layer, 180 MB, is what the workers depend on: the SDK of Temporal, and NAPALM with its own.
+    assert sum(sizes.values()) < 720 << 20
 
 
 def test_images_share_one_base_layer(built: dict[str, images.BuiltImage]):
