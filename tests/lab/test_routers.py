@@ -95,12 +95,13 @@ mount -t tmpfs tmpfs /run
 ip link set lo up
 lab() { code=0; "$PYTHON" -m lab routers "$@" || code=$?; }
 {
+  trap 'echo "line $LINENO: exit $?"; lab down' ERR
   lab up --count 2; echo "up $code"
   kill -9 "$("$PYTHON" -c 'import json,sys; print(json.load(open(sys.argv[1]))["pid"])' "$STATE/machines/mad-1/pid.json")"
   ip netns delete rr-svq-1
   lab status > /dev/null; echo "broken $code"
   lab up --count 2 > /dev/null; echo "repaired $code"
-  "$PYTHON" -c 'import socket; print(socket.create_connection(("172.31.0.12", 22), 5).recv(8).decode())'
+  "$PYTHON" -c 'import socket; print(socket.create_connection(("172.31.0.12", 22), 50).recv(8).decode())'
   lab up --count 1 > /dev/null; echo "fewer $code"
   ip netns | sort | sed 's/ .*//'
   lab down
@@ -124,11 +125,12 @@ def test_a_real_fleet_comes_is_repaired_and_leaves_nothing(tmp_path):
         },
     )  # fmt: skip
 
-    assert done.stderr == ""
+    errors = Path(f"{state / 'routers'}.err").read_text()
+    assert done.stderr == "", errors
     assert done.stdout.split("\n") == [
         "up 0", "broken 1", "repaired 0", "SSH-2.0-", "fewer 0", "rr-core", "rr-mad-1", "rr-provider",
         "the routers are down", "the routers are down", "down 0", " lo", "/run", "",
-    ]  # fmt: skip
+    ], errors  # fmt: skip
 
 
 def test_status_is_json_where_asked(monkeypatch, tmp_path, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
@@ -124,31 +123,22 @@ def test_percentile_is_a_value_that_was_measured() -> None:
     assert neighbour.percentile([], 0.99) == 0
 
 
-def run(*arguments: str) -> tuple[int, dict[str, object]]:
-    command = [sys.executable, "-m", "worker.bench", *arguments, "--json"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.stdout, result.stderr
-    return result.returncode, json.loads(result.stdout)
+async def test_one_way_to_serve_tenants_is_measured() -> None:
+    way = tenants.ways(4)[0]
+
+    result = await tenants.measure(way, 4, timeout_seconds=30)
+
+    assert (result.queues, result.deployed, result.problem) == (4, 4, "")
+    assert result.ready_seconds is not None
+    assert 50 < result.worker_mb < 500
 
 
-def test_tenants_runs() -> None:
-    code, report = run("tenants", "--queues", "4")
+async def test_one_case_of_neighbours_is_measured() -> None:
+    result = await neighbour.measure(Case(Strategy.SHARED_QUEUE, True, "flood"), is_quick=True)
 
-    assert (code, report["verdict"]) == (4, "INCONCLUSIVE")
-    results = report["results"]
-    assert isinstance(results, list)
-    assert [(result["queues"], result["deployed"]) for result in results] == [(4, 4), (4, 4), (1, 4)]
-
-
-@pytest.mark.timeout(400)  # six measurements, each with a server and workers of its own
-def test_neighbour_runs() -> None:
-    code, report = run("neighbour", "--quick", "--strategy", "shared-queue")
-
-    assert (code, report["verdict"]) == (4, "INCONCLUSIVE")
-    results = report["results"]
-    assert isinstance(results, list)
-    # Four seconds of twenty steps per second, of which none was lost sight of.
-    assert [result["samples"] for result in results] == [80] * 6
+    # Four seconds of twelve steps per second, of which none was lost sight of.
+    assert (result.samples, result.refused) == (48, 0)
+    assert 0 < result.p50_ms <= result.p99_ms < 60_000
 
 
 def test_bad_options_are_one_line() -> None:

@@ -71,8 +71,10 @@ class Result:
     worker_mb: float = 0
     """Of the worker process at its largest."""
     server_mb: float = 0
+    mb_per_queue_ready: float = 0
+    """The worker process's memory above that of one without queues, before the first deployment."""
     mb_per_queue: float = 0
-    """The worker process's memory above that of one without queues."""
+    """The same at its largest, with what each queue's first deployment leaves behind: mostly its metrics."""
     problem: str = ""
     """Why not all were deployed: the log line of the worker that came most often."""
 
@@ -102,9 +104,9 @@ async def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--queues: {options.queues} must be at least 1")
     console = Console(quiet=options.json)
     results: list[Result] = []
-    for way in _ways(options.queues):
+    for way in ways(options.queues):
         with console.status(f"{way.name}: {options.queues} tenants ..."):
-            results.append(await _measure(way, options.queues, options.timeout_seconds))
+            results.append(await measure(way, options.queues, options.timeout_seconds))
     verdict, reason = judge(results)
     if options.json:
         report = {"verdict": verdict, "reason": reason, "results": [asdict(result) for result in results]}
@@ -135,7 +137,8 @@ def judge(results: Sequence[Result]) -> tuple[Verdict, str]:
     return Verdict.PASS, f"{figure}; {naive.way}: {ending}"
 
 
-def _ways(queues: int) -> tuple[Way, ...]:
+def ways(queues: int) -> tuple[Way, ...]:
+    """Return the ways that are compared: ours, the naive one, and the shared queue."""
     polls = {"frontend.namespaceCount": max(1200, queues * _POLLS_PER_QUEUE)}
     return (
         Way("own queues, derived limits", Strategy.TASK_QUEUE, {**_ONE_PARTITION, **polls}),
@@ -153,7 +156,8 @@ def _ways(queues: int) -> tuple[Way, ...]:
     )
 
 
-async def _measure(way: Way, queues: int, timeout_seconds: float) -> Result:
+async def measure(way: Way, queues: int, timeout_seconds: float) -> Result:
+    """Serve so many tenants in one way and deploy once for each."""
     tenants = tuple(Tenant(f"t{number:04d}", way.strategy) for number in range(queues))
     file = TenantsFile(_NAMESPACE, (Namespace(_NAMESPACE),), tenants)
     async with stage(file, way.dynamic_config) as on:
@@ -177,6 +181,7 @@ async def _measure(way: Way, queues: int, timeout_seconds: float) -> Result:
                 deployed_seconds=seconds if deployed == len(tenants) else None,
                 worker_mb=round(worker_mb, 1),
                 server_mb=round(rss_mb(on.server.process.pid), 1),
+                mb_per_queue_ready=round((ready_mb - idle_mb) / result.queues, 3),
                 mb_per_queue=round((worker_mb - idle_mb) / result.queues, 3),
             )
             return result if result.is_complete else replace(result, problem=_complaint(worker))
@@ -269,7 +274,10 @@ def _table(results: Sequence[Result]) -> Table:
             _shown(result.deployed_seconds),
             _shown(result.worker_mb),
             _shown(result.server_mb),
-            f"{result.mb_per_queue:.2f}" if result.queues > 1 else "-",
+            *(
+                f"{value:.2f}" if result.queues > 1 else "-"
+                for value in (result.mb_per_queue_ready, result.mb_per_queue)
+            ),
         )
     return table
 
