@@ -11,7 +11,7 @@ from infra.settings import Settings
 from worker.tenancy import SHARED_QUEUE
 
 _POLLS_PER_QUEUE = 4
-"""Long polls of one API that one pod may have open for one queue. `worker.limits` has two (new work, and the
+"""Long polls of one API that one pod may have open for one queue. `worker.serving.limits` has two (new work, and the
 sticky queue; four for the one shared queue); as many again are margin, for polls that a lost connection left
 behind until they time out."""
 

@@ -1,6 +1,6 @@
 """`python -m worker`: serve every tenant's queue until SIGTERM."""
 
 from worker.leaving import leave
-from worker.process import main
+from worker.serving.process import main
 
 leave(main())

@@ -29,7 +29,7 @@ from worker.settings import Address
 
 RPC_TIMEOUT = timedelta(seconds=5)
 """Per attempt of a call that is not a long poll. The SDK does not try again after a time-out, so whoever
-sets this repeats the call under the same request id (`worker.starter`) or because it only reads."""
+sets this repeats the call under the same request id (`worker.starting.starter`) or because it only reads."""
 
 RETRY_BUDGET = timedelta(seconds=120)
 """How long a call goes on trying: longer than a lost zone's or a database failover's 40 to 75 seconds."""

@@ -61,7 +61,7 @@ class WorkerSettings:
     """`ROUTERFLEET_CREDENTIALS_FOLDER`: see `worker.routers.credentials`. Default none: no router can be logged in to."""
     version: WorkerDeploymentVersion | None = None
     """`ROUTERFLEET_DEPLOYMENT_NAME` and `ROUTERFLEET_BUILD_ID`, both or neither. A worker with a version gets work only when its build is the current one
-    (`worker.versioning`). One name per pool: a build is promoted when it polls all queues of its name. Default none."""
+    (`worker.serving.versioning`). One name per pool: a build is promoted when it polls all queues of its name. Default none."""
     health_address: Address = Address("0.0.0.0", 8080)  # noqa: S104 - a pod's probes come from its node
     """`ROUTERFLEET_HEALTH_ADDRESS`: where `/healthz` and `/readyz` answer. Default 0.0.0.0:8080."""
     metrics_address: Address = Address("0.0.0.0", 9090)  # noqa: S104 - scraped from another pod

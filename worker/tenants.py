@@ -19,13 +19,14 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from worker import lanes, moves, namespaces, pool_versions, queues
+from worker.administration import lanes, moves, namespaces, queues
+from worker.administration.lanes import LaneState
+from worker.administration.reconciliation import Drift, ReconciliationError, side_by_side
+from worker.administration.reports import Report
 from worker.client import connect, is_transient
 from worker.errors import UsageError
-from worker.lanes import LaneState
 from worker.leaving import leave
-from worker.reconciliation import Drift, ReconciliationError, side_by_side
-from worker.reports import Report
+from worker.serving import pool_versions
 from worker.tenancy import Strategy, TenancyError, Tenant, TenantsFile
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_DIFFERS = 0, 1, 2, 3

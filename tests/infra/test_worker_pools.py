@@ -14,7 +14,7 @@ from infra.settings import Settings
 from infra.sizing import WorkerLoad, problems, worker_load
 from tests.infra.recorder import Recording
 from tests.infra.support import RELEASE, deployed, settings
-from worker.limits import limits_of
+from worker.serving.limits import limits_of
 from worker.tenancy import SHARED_QUEUE, Lane
 
 DEDICATED = {"name": "afijo", "strategy": "dedicated-workers"}

@@ -19,7 +19,7 @@ from tests.live.conftest import Kubectl, wait_until
 from worker import client as worker_client
 from worker.models.deployment import DeploymentRequest, Phase
 from worker.simulator.client import SimulatorClient, tally
-from worker.starter import Started, result_of, start_deployment
+from worker.starting.starter import Started, result_of, start_deployment
 from worker.tenancy import Tenant
 
 TEMPLATE = "hostname $hostname\nntp server 192.0.2.123\n"

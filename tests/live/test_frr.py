@@ -22,6 +22,7 @@ from lab.routers.layout import customers
 from lab.routers.state import State
 from tests.live.conftest import lab
 from tests.live.frr import PREFIXES, PROVIDER_ADDRESS, Fleet, dev_server, wait_for, waiters, worker
+from worker.administration.namespaces import reconcile_all
 from worker.client import connect
 from worker.demo.deployments import DEFAULT_TENANTS, plan_frr, with_wrong_neighbour
 from worker.errors import (
@@ -33,13 +34,12 @@ from worker.errors import (
     RouterUnreachableError,
 )
 from worker.models.deployment import CheckSpec, Phase
-from worker.namespaces import reconcile_all
 from worker.routers.credentials import CredentialStore
 from worker.routers.driver import BGP_SESSION, ROUTE, Change, Confirmation, Undo
 from worker.routers.frr import FrrDriver
 from worker.routers.inventory import Inventory
 from worker.routers.rendering import render
-from worker.starter import result_of, start_deployment
+from worker.starting.starter import result_of, start_deployment
 
 NAMES = [router.name for router in customers(6)]
 

@@ -23,16 +23,16 @@ from tests.live.support import (
     routers_url,
     wait_all_ready,
 )
+from worker.administration.lanes import observe
 from worker.client import in_namespace
-from worker.lanes import observe
 from worker.models.deployment import ApprovalPolicy, Decision, DeploymentRequest, Phase
 from worker.simulator.client import tally
-from worker.starter import Started, result_of, start_deployment
+from worker.starting.starter import Started, result_of, start_deployment
 from worker.tenancy import Strategy, Tenant, TenantsFile, worker_deployment
 from worker.workflows.router_deployment import RouterDeployment
 
 pytestmark = [
-    pytest.mark.drill,
+    pytest.mark.failover,
     pytest.mark.timeout(900),
     pytest.mark.skipif(STACK != "local", reason="the local stack has a tenant of each strategy"),
 ]

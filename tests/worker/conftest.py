@@ -21,11 +21,11 @@ from temporalio.client import Client
 
 from tests.worker.support import Bench, MeddledDriver, WorkerProcess, eventually
 from worker.activities.router_activities import RouterActivities
+from worker.administration.namespaces import reconcile_all
 from worker.client import connect
 from worker.demo.embedded import dev_server_binary, free_port
-from worker.namespaces import reconcile_all
-from worker.pool import WorkerPool
 from worker.routers.drivers import SIMULATED, Drivers
+from worker.serving.pool import WorkerPool
 from worker.simulator.client import SimulatorClient
 from worker.simulator.service import Service
 from worker.simulator.store import Store

@@ -21,15 +21,15 @@ from tests.worker.conftest import running, wait_for_port
 from tests.worker.rollout_recordings import ROLLOUTS
 from tests.worker.support import Bench, MeddledDriver, eventually
 from worker.activities.router_activities import RouterActivities
+from worker.administration.namespaces import reconcile_all
 from worker.demo.embedded import dev_server_binary, free_port
 from worker.models.deployment import ApprovalPolicy, Decision, Phase
-from worker.namespaces import reconcile_all
-from worker.pool import WorkerPool
 from worker.routers.drivers import SIMULATED, Drivers
+from worker.serving.pool import WorkerPool
 from worker.simulator.client import SimulatorClient
 from worker.simulator.service import Service
 from worker.simulator.store import Fault, Store
-from worker.starter import Started, result_of
+from worker.starting.starter import Started, result_of
 from worker.tenancy import Namespace, Tenant, TenantsFile
 from worker.workflows.router_deployment import RouterDeployment
 

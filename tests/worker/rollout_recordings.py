@@ -11,8 +11,8 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from tests.worker.rollouts import HELD, fleet, let_go, request, start, until
 from tests.worker.support import Bench
 from worker.models.rollout import AbortOrder, Order, ParallelismOrder, RolloutPhase
-from worker.rollouts import start_rollout
 from worker.simulator.store import Fault
+from worker.starting.rollouts import start_rollout
 from worker.workflows.fleet_rollout import FleetRollout
 
 Recorded = WorkflowHandle[Any, Any]

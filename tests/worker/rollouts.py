@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from tests.worker.support import TEMPLATE, Bench, eventually
 from worker.models.deployment import ApprovalPolicy, Decision, Phase
 from worker.models.rollout import RolloutProgress, RolloutRequest, RolloutTarget
-from worker.rollouts import RolloutHandle, start_rollout
+from worker.starting.rollouts import RolloutHandle, start_rollout
 from worker.tenancy import Tenant, deployment_workflow_id
 from worker.workflows.fleet_rollout import FleetRollout
 from worker.workflows.router_deployment import RouterDeployment

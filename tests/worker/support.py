@@ -20,7 +20,7 @@ from worker.routers.driver import Change, Check, Confirmation, RouterState
 from worker.routers.inventory import RouterRecord
 from worker.routers.simulated import SimulatedDriver
 from worker.simulator.client import SimulatorClient
-from worker.starter import Started, start_deployment
+from worker.starting.starter import Started, start_deployment
 from worker.tenancy import Tenant
 
 BEFORE = ("hostname old", "ntp server 192.0.2.1")

@@ -29,7 +29,7 @@ from worker.encryption.codec import encrypt, is_encrypted
 from worker.encryption.command import main
 from worker.encryption.keyring import KeyringFile
 from worker.errors import UsageError
-from worker.starter import result_of
+from worker.starting.starter import result_of
 
 SECRET = "s3cret-community-string"
 ORIGIN = "https://temporal.example.net"

@@ -32,9 +32,9 @@ from worker.models.rollout import (
     RolloutTarget,
     RouterFailure,
 )
-from worker.rollouts import open_rollout, start_rollout
 from worker.simulator.store import Fault
-from worker.starter import result_of
+from worker.starting.rollouts import open_rollout, start_rollout
+from worker.starting.starter import result_of
 from worker.tenancy import Tenant, Urgency
 from worker.workflows.fleet_rollout import FleetRollout
 

@@ -15,17 +15,17 @@ from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 
 from tests.worker.support import BEFORE, TEMPLATE, WorkerProcess, eventually
-from worker import leadership, pool_versions
+from worker.administration.namespaces import reconcile
+from worker.administration.reports import Report
 from worker.client import in_namespace
-from worker.leadership import Leadership, followed, relieved_pools
 from worker.models.deployment import ApprovalPolicy, Decision, DeploymentRequest, Phase
-from worker.namespaces import reconcile
-from worker.reports import Report
+from worker.serving import leadership, pool_versions
+from worker.serving.leadership import Leadership, followed, relieved_pools
+from worker.serving.versioning import current_build, promote, unset
 from worker.simulator.client import SimulatorClient
-from worker.starter import Started, result_of, start_deployment
+from worker.starting.starter import Started, result_of, start_deployment
 from worker.tenancy import Namespace, Strategy, Tenant, TenantsFile, worker_deployment
 from worker.tenants import apply, check
-from worker.versioning import current_build, promote, unset
 from worker.workflows.router_deployment import RouterDeployment
 
 DEDICATED, TASK_QUEUE = Strategy.DEDICATED_WORKERS, Strategy.TASK_QUEUE

@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = """
 import ctypes, sys
-from worker.memory import keep_large_blocks_apart
+from worker.serving.memory import keep_large_blocks_apart
 
 class Info(ctypes.Structure):
     _fields_ = [(n, ctypes.c_size_t) for n in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]

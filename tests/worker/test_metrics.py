@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowFailureError
 from tests.worker.support import Bench, MeddledDriver, WorkerProcess
 from worker.simulator.client import SimulatorClient
 from worker.simulator.store import Fault
-from worker.starter import result_of
+from worker.starting.starter import result_of
 from worker.tenancy import Tenant
 
 StartWorker = Callable[..., WorkerProcess]

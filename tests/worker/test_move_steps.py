@@ -10,13 +10,13 @@ import pytest
 from temporalio.client import Client
 
 from tests.worker.support import TEMPLATE, eventually
+from worker.administration.lanes import LaneState, observe
+from worker.administration.moves import StepState, lanes_of, other_lanes, steps
 from worker.errors import UsageError
-from worker.lanes import LaneState, observe
 from worker.models.rollout import RolloutRequest, RolloutTarget
-from worker.moves import StepState, lanes_of, other_lanes, steps
+from worker.starting.window_schedule import MaintenanceWindow
+from worker.starting.windows import create_window, delete_window, update_window
 from worker.tenancy import Lane, Namespace, Strategy, Tenant, TenantsFile
-from worker.window_schedule import MaintenanceWindow
-from worker.windows import create_window, delete_window, update_window
 
 DONE, NOW, LATER = StepState.DONE, StepState.NOW, StepState.LATER
 

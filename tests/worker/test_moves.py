@@ -14,13 +14,13 @@ import pytest
 from temporalio.client import Client
 
 from tests.worker.support import BEFORE, TEMPLATE, WorkerProcess, eventually
+from worker.administration.lanes import observe
+from worker.administration.moves import TenantMovingError, check_may_start
+from worker.administration.reports import Report
 from worker.client import in_namespace
-from worker.lanes import observe
 from worker.models.deployment import ApprovalPolicy, Decision, DeploymentRequest, Phase
-from worker.moves import TenantMovingError, check_may_start
-from worker.reports import Report
 from worker.simulator.client import SimulatorClient
-from worker.starter import Started, result_of, start_deployment
+from worker.starting.starter import Started, result_of, start_deployment
 from worker.tenancy import Namespace, Strategy, Tenant, TenantsFile
 from worker.tenants import apply, drain, move
 from worker.workflows.router_deployment import RouterDeployment

@@ -8,8 +8,16 @@ import secrets
 import pytest
 from temporalio.client import Client
 
-from worker.namespaces import Action, NamespaceError, Observed, left_over, observe, plan, reconcile
-from worker.reconciliation import Drift
+from worker.administration.namespaces import (
+    Action,
+    NamespaceError,
+    Observed,
+    left_over,
+    observe,
+    plan,
+    reconcile,
+)
+from worker.administration.reconciliation import Drift
 from worker.tenancy import SEARCH_ATTRIBUTES, Namespace
 
 KEYWORD = 2

@@ -22,7 +22,7 @@ from worker.encryption.command import main
 from worker.encryption.keyring import Keyring
 from worker.models.deployment import ApprovalPolicy, Decision, Phase
 from worker.simulator.client import SimulatorClient
-from worker.starter import Started, result_of
+from worker.starting.starter import Started, result_of
 from worker.tenancy import Tenant, deployment_workflow_id
 from worker.workflows.router_deployment import RouterDeployment
 

@@ -16,16 +16,16 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from tests.worker.support import Bench, MeddledDriver
 from worker.activities.router_activities import RouterActivities
-from worker.limits import Limits, limits_of
 from worker.models.deployment import Phase
-from worker.pool import WorkerPool
 from worker.routers.driver import RouterState
 from worker.routers.drivers import SIMULATED, Drivers
 from worker.routers.inventory import RouterRecord
-from worker.runner import WorkflowThreads
+from worker.serving.limits import Limits, limits_of
+from worker.serving.pool import WorkerPool
+from worker.serving.runner import WorkflowThreads
+from worker.serving.slots import TenantSlots
 from worker.simulator.client import SimulatorClient
-from worker.slots import TenantSlots
-from worker.starter import result_of
+from worker.starting.starter import result_of
 from worker.tenancy import Lane, Namespace, Strategy, Tenant, TenantsFile
 
 

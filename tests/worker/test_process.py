@@ -18,7 +18,7 @@ from tests.worker.support import AFTER, Bench, MeddledDriver, WorkerProcess, eve
 from worker.models.deployment import Phase
 from worker.simulator.client import SimulatorClient
 from worker.simulator.store import Fault
-from worker.starter import result_of
+from worker.starting.starter import result_of
 from worker.tenancy import Namespace, Tenant, TenantsFile
 
 StartWorker = Callable[..., WorkerProcess]

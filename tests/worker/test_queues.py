@@ -16,9 +16,9 @@ from temporalio.client import Client
 from temporalio.common import Priority
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from worker.namespaces import reconcile
-from worker.queues import Action, Limits, desired, observe, plan, reconcile_all
-from worker.reconciliation import Drift
+from worker.administration.namespaces import reconcile
+from worker.administration.queues import Action, Limits, desired, observe, plan, reconcile_all
+from worker.administration.reconciliation import Drift
 from worker.tenancy import Lane, Namespace, Strategy, Tenant, TenantsFile
 
 OWN = Lane("production", "tenant-chogar-deployments")

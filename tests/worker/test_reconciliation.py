@@ -9,7 +9,7 @@ from enum import StrEnum
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from worker.reconciliation import AT_ONCE, Drift, ReconciliationError, settle, side_by_side
+from worker.administration.reconciliation import AT_ONCE, Drift, ReconciliationError, settle, side_by_side
 
 
 class Deed(StrEnum):

@@ -20,7 +20,7 @@ from worker.models.deployment import (
     Progress,
 )
 from worker.simulator.store import Fault
-from worker.starter import Started, result_of
+from worker.starting.starter import Started, result_of
 from worker.tenancy import SEARCH_ATTRIBUTES
 from worker.workflows.router_deployment import RouterDeployment
 

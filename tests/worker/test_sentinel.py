@@ -27,10 +27,10 @@ from worker.demo.embedded import dev_server_binary, free_port
 from worker.encryption.command import main
 from worker.models.deployment import ApprovalPolicy, Decision, Phase
 from worker.models.rollout import RolloutRequest, RolloutTarget
-from worker.rollouts import start_rollout
 from worker.simulator.client import SimulatorClient
 from worker.simulator.store import Fault
-from worker.starter import result_of
+from worker.starting.rollouts import start_rollout
+from worker.starting.starter import result_of
 from worker.tenancy import Tenant, deployment_workflow_id
 from worker.workflows.router_deployment import RouterDeployment
 

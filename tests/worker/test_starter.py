@@ -16,7 +16,7 @@ from worker.client import connect, in_namespace
 from worker.errors import UsageError
 from worker.models.deployment import Phase
 from worker.simulator.client import Tally, tally
-from worker.starter import result_of, start_deployment
+from worker.starting.starter import result_of, start_deployment
 from worker.tenancy import TenancyError, Tenant
 
 Start = Callable[..., Any]

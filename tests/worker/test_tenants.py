@@ -18,10 +18,10 @@ from rich.console import Console
 from temporalio.client import Client
 
 from tests.worker.support import TEMPLATE, eventually
+from worker.administration.namespaces import Observed, observe
+from worker.administration.reports import Report
 from worker.models.deployment import DeploymentRequest
-from worker.namespaces import Observed, observe
-from worker.reports import Report
-from worker.starter import start_deployment
+from worker.starting.starter import start_deployment
 from worker.tenancy import SEARCH_ATTRIBUTES, Namespace, Strategy, Tenant, TenantsFile
 from worker.tenants import apply, check, drain, move
 

@@ -17,10 +17,10 @@ from temporalio.service import RPCError
 
 from tests.worker.support import Bench, MeddledDriver, WorkerProcess, eventually
 from worker.models.deployment import ApprovalPolicy, Decision, Phase
+from worker.serving.versioning import promote
 from worker.simulator.client import SimulatorClient
-from worker.starter import Started, result_of
+from worker.starting.starter import Started, result_of
 from worker.tenancy import Tenant, TenantsFile
-from worker.versioning import promote
 from worker.workflows.router_deployment import RouterDeployment
 
 StartWorker = Callable[..., WorkerProcess]

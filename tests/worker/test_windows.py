@@ -14,9 +14,8 @@ from tests.worker.rollouts import HELD, let_go, request
 from tests.worker.support import AFTER, BEFORE, Bench, eventually
 from worker.errors import UsageError
 from worker.models.rollout import RolloutPhase, RolloutReport
-from worker.tenancy import TenancyError, Urgency
-from worker.window_schedule import MaintenanceWindow, Weekday, WindowRun, WindowStatus
-from worker.windows import (
+from worker.starting.window_schedule import MaintenanceWindow, Weekday, WindowRun, WindowStatus
+from worker.starting.windows import (
     create_window,
     delete_window,
     describe_window,
@@ -26,6 +25,7 @@ from worker.windows import (
     update_window,
     window_starts,
 )
+from worker.tenancy import TenancyError, Urgency
 
 NIGHTLY = MaintenanceWindow("nightly", "Europe/Madrid", "01:30", 180)
 

@@ -37,10 +37,10 @@ from worker.bench.kill_points import POINTS, ROUTERS_MIN, SOAK, Point, victims
 from worker.client import connect
 from worker.demo.embedded import Target, embedded
 from worker.models.rollout import RolloutPhase, RolloutRequest, RolloutTarget
-from worker.rollouts import RolloutHandle, start_rollout
 from worker.simulator.client import SimulatorClient
 from worker.simulator.store import Fault, Outcome
-from worker.starter import result_of
+from worker.starting.rollouts import RolloutHandle, start_rollout
+from worker.starting.starter import result_of
 from worker.tenancy import Namespace, Tenant, TenantsFile
 
 NAMESPACE = "production"

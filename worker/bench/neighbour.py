@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from rich.console import Console
 from rich.table import Table
 
-from worker import queues
+from worker.administration import queues
 from worker.bench.support.open_loop import Sent, Stream, send
 from worker.bench.support.stage import Stage, stage
 from worker.bench.support.verdict import Verdict

@@ -29,7 +29,7 @@ from worker.demo.embedded import EmbeddedError
 from worker.errors import UsageError
 from worker.models.deployment import DeploymentRequest
 from worker.simulator.client import SimulatorClient
-from worker.starter import result_of, start_deployment
+from worker.starting.starter import result_of, start_deployment
 from worker.tenancy import Namespace, Strategy, Tenant, TenantsFile
 
 GOAL_MB_PER_QUEUE = 0.5

@@ -18,10 +18,10 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from worker.administration.moves import TenantMovingError
 from worker.cli.exits import Exit
 from worker.cli.output import one_line
 from worker.errors import FailureType, RouterError, UsageError
-from worker.moves import TenantMovingError
 from worker.tenancy import TenancyError
 
 TRACEBACK = "ROUTERFLEET_TRACEBACK"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from temporalio.client import Client
 
+from worker.administration.lanes import count_workers
 from worker.cli.errors import CommandError
-from worker.lanes import count_workers
 from worker.tenancy import Lane, Tenant
 
 

@@ -22,7 +22,7 @@ from worker.cli.exits import Exit
 from worker.cli.output import Output, plain
 from worker.client import RPC_TIMEOUT, is_transient
 from worker.models.rollout import Ending, RolloutPhase, RolloutProgress, RouterFailure
-from worker.rollouts import RolloutHandle
+from worker.starting.rollouts import RolloutHandle
 from worker.workflows.fleet_rollout import FleetRollout
 
 _LOOK_SECONDS = 1.0

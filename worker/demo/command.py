@@ -17,6 +17,7 @@ import aiohttp
 from rich.console import Console
 from temporalio.service import RPCError
 
+from worker.administration.namespaces import NamespaceError
 from worker.client import connect
 from worker.demo.deployments import DEFAULT_TENANTS, Deployment, plan_demo, plan_frr
 from worker.demo.display import display
@@ -25,7 +26,6 @@ from worker.demo.fleets import Fleet, FrrFleet, SimulatedFleet
 from worker.demo.proof import Proof, prove
 from worker.demo.watch import State, watch
 from worker.errors import UsageError
-from worker.namespaces import NamespaceError
 from worker.routers.credentials import CredentialStore
 from worker.routers.frr import FrrDriver
 from worker.routers.inventory import Inventory

@@ -20,9 +20,9 @@ from tempfile import TemporaryDirectory
 
 import aiohttp
 
+from worker.administration.namespaces import reconcile_all
 from worker.client import connect
 from worker.errors import UsageError
-from worker.namespaces import reconcile_all
 from worker.tenancy import TenantsFile
 
 _LOOPBACK = "127.0.0.1"

@@ -15,7 +15,7 @@ from worker.demo.deployments import Deployment
 from worker.demo.fleets import Fleet
 from worker.models.deployment import Phase
 from worker.simulator.client import Tally
-from worker.starter import Started, result_of, start_deployment
+from worker.starting.starter import Started, result_of, start_deployment
 from worker.tenancy import TenantsFile
 from worker.workflows.router_deployment import RouterDeployment
 

@@ -159,7 +159,7 @@ class RolloutRequest:
     not_after_unix_seconds: float | None = None
     """After this moment no deployment is started; running ones end by themselves. Default none."""
     window_seconds: float | None = None
-    """The same, counted from the moment at which a schedule meant it to start (`worker.windows`), above 0.
+    """The same, counted from the moment at which a schedule meant it to start (`worker.starting.windows`), above 0.
     Default none."""
     busy_seconds: float = 300
     """How long it waits for a router that another deployment has, 0 or more. Default 300."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.worker.cli.support import Cli
 from tests.worker.support import Bench, eventually
-from worker.lanes import count_workers
+from worker.administration.lanes import count_workers
 from worker.tenancy import Lane, TenantsFile
 
 

@@ -11,7 +11,7 @@ from tests.worker.support import Bench, eventually
 from worker.cli.listing import Filter, parse_age
 from worker.errors import UsageError
 from worker.models.deployment import ApprovalPolicy
-from worker.starter import result_of
+from worker.starting.starter import result_of
 
 TYPES = "WorkflowType IN ('RouterDeployment', 'FleetRollout')"
 

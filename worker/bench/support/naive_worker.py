@@ -17,9 +17,9 @@ from temporalio.worker import Worker
 from worker.activities.router_activities import RouterActivities
 from worker.client import connect
 from worker.leaving import leave
-from worker.metrics import runtime
-from worker.process import drivers, load_tenants
 from worker.routers.inventory import Inventory
+from worker.serving.metrics import runtime
+from worker.serving.process import drivers, load_tenants
 from worker.settings import WorkerSettings
 from worker.workflows.router_deployment import RouterDeployment
 

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import aiohttp
 from temporalio.client import Client
 
+from worker.administration.namespaces import reconcile_all
 from worker.client import connect
 from worker.demo.embedded import Part, dev_server_binary, free_port, part
-from worker.namespaces import reconcile_all
 from worker.tenancy import TenantsFile
 
 _LOOPBACK = "127.0.0.1"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from temporalio.client import Client
 
+from worker.administration.moves import check_may_start
 from worker.cli.errors import CommandError
 from worker.cli.exits import Exit
 from worker.cli.following import read
@@ -15,8 +16,7 @@ from worker.cli.session import Session
 from worker.cli.watching import watch_deployment
 from worker.errors import UsageError
 from worker.models.deployment import DeploymentRequest
-from worker.moves import check_may_start
-from worker.starter import Started, start_deployment
+from worker.starting.starter import Started, start_deployment
 from worker.tenancy import Urgency, deployment_workflow_id
 
 

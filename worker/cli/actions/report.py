@@ -11,7 +11,7 @@ from worker.cli.record import Record
 from worker.cli.rollout_watching import RolloutView, look, show_rollout, watch_rollout
 from worker.cli.session import Found, Session
 from worker.cli.watching import diff, show_ending, watch_deployment
-from worker.rollouts import RolloutHandle
+from worker.starting.rollouts import RolloutHandle
 from worker.workflows.fleet_rollout import FleetRollout
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from temporalio.client import Client
 from temporalio.converter import WorkflowSerializationContext
 
+from worker.administration.moves import check_may_start
 from worker.cli.actions.deploy import How
 from worker.cli.errors import CommandError
 from worker.cli.exits import Exit
@@ -15,8 +16,7 @@ from worker.cli.requests import refuse_unrendered
 from worker.cli.rollout_watching import RolloutView, look, watch_rollout
 from worker.cli.session import Session
 from worker.models.rollout import RolloutRequest
-from worker.moves import check_may_start
-from worker.rollouts import StartedRollout, refuse_unusable, start_rollout
+from worker.starting.rollouts import StartedRollout, refuse_unusable, start_rollout
 
 
 async def roll_out(session: Session, request: RolloutRequest, how: How) -> int:

@@ -15,8 +15,8 @@ from worker.cli.requests import login_name, refuse_unrendered
 from worker.cli.session import Session
 from worker.errors import UsageError
 from worker.models.rollout import RolloutRequest
-from worker.window_schedule import MaintenanceWindow, Weekday, WindowStatus
-from worker.windows import (
+from worker.starting.window_schedule import MaintenanceWindow, Weekday, WindowStatus
+from worker.starting.windows import (
     create_window,
     delete_window,
     describe_window,

@@ -1,6 +1,6 @@
 """How Temporal's own administration is brought to what the tenants file says: look, plan, do, look again.
 
-What is looked at and done lives in `worker.namespaces` and `worker.queues`; here is what they share.
+What is looked at and done lives in `worker.administration.namespaces` and `worker.administration.queues`; here is what they share.
 """
 
 from __future__ import annotations

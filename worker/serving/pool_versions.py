@@ -3,7 +3,7 @@
 Of all worker deployments whose current version has ever polled a queue, the server gives its work to the one that
 became current last, whether or not anybody of it still polls. Without this the work of a tenant that gave up its
 own workers would wait for them for ever. `observe` reads, `plan` decides (pure), `carry_out` writes, as in
-`worker.namespaces`. What pools that exist do among themselves is in `worker.leadership`.
+`worker.administration.namespaces`. What pools that exist do among themselves is in `worker.serving.leadership`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from temporalio.api.workflowservice.v1 import ListWorkerDeploymentsRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from worker.administration.reconciliation import PATIENCE, Drift, settle, side_by_side
 from worker.client import RPC_TIMEOUT, is_transient
-from worker.reconciliation import PATIENCE, Drift, settle, side_by_side
+from worker.serving.versioning import current_build, unset
 from worker.tenancy import TenantsFile, pool_of_worker_deployment
-from worker.versioning import current_build, unset
 
 _PAGE = 100
 

@@ -1,7 +1,7 @@
-"""Starts rollouts as `worker.starter` starts deployments: none lost, none twice, whatever happens to the reply.
+"""Starts rollouts as `worker.starting.starter` starts deployments: none lost, none twice, whatever happens to the reply.
 
 A started rollout is steered through its handle: `execute_update(FleetRollout.pause, Order("ana"))` and so on;
-`worker.starter.result_of` waits for its report.
+`worker.starting.starter.result_of` waits for its report.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from worker.client import RETRY_BUDGET
 from worker.errors import UsageError
 from worker.models.rollout import RolloutReport, RolloutRequest
-from worker.starter import acknowledged, start_request
+from worker.starting.starter import acknowledged, start_request
 from worker.tenancy import Tenant, rollout_workflow_id
 from worker.workflows.fleet_rollout import FleetRollout
 

@@ -18,12 +18,7 @@ from temporalio.service import RPCError
 from worker.activities.router_activities import RouterActivities
 from worker.client import RPC_TIMEOUT, connect, keyring_file
 from worker.errors import UsageError
-from worker.health import Health, serve_health
-from worker.leadership import Leadership
 from worker.logs import configure_logging
-from worker.memory import keep_large_blocks_apart
-from worker.metrics import runtime
-from worker.pool import Extra, WorkerPool, wait_for
 from worker.routers.credentials import CredentialStore
 from worker.routers.drivers import SIMULATED, Drivers
 from worker.routers.frr import PLATFORM as FRR
@@ -32,6 +27,11 @@ from worker.routers.inventory import Inventory
 from worker.routers.napalm_connection import PLATFORMS as NAPALM_PLATFORMS
 from worker.routers.napalm_driver import NapalmDriver
 from worker.routers.simulated import SimulatedDriver
+from worker.serving.health import Health, serve_health
+from worker.serving.leadership import Leadership
+from worker.serving.memory import keep_large_blocks_apart
+from worker.serving.metrics import runtime
+from worker.serving.pool import Extra, WorkerPool, wait_for
 from worker.settings import Address, WorkerSettings
 from worker.tenancy import TenancyError, TenantsFile
 

@@ -1,7 +1,7 @@
 """Moving a tenant from one strategy to another without losing a running deployment.
 
 The tenant's record lives in the stack, so nothing here edits it: `steps` says which steps of the procedure hold
-and which comes next, from the record and from what `worker.lanes.observe` saw. While `moving_from` stands in
+and which comes next, from the record and from what `worker.administration.lanes.observe` saw. While `moving_from` stands in
 the record, workers serve the old lane and the new one, and new deployments go to the new one.
 
 Workflow ids are unique within a namespace. A move within one therefore keeps the promise of one open deployment
@@ -22,9 +22,9 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from worker.administration.lanes import LaneState, count_open_in
 from worker.client import RPC_TIMEOUT
 from worker.errors import FailureType, UsageError
-from worker.lanes import LaneState, count_open_in
 from worker.tenancy import (
     Lane,
     Strategy,

@@ -19,9 +19,9 @@ from temporalio.worker import (
 
 with workflow.unsafe.imports_passed_through():
     from worker.errors import FailureType
-    from worker.metrics import Outcome, StepMetrics, record_deployment
     from worker.models.deployment import DeploymentResult, Phase
-    from worker.slots import TenantSlots
+    from worker.serving.metrics import Outcome, StepMetrics, record_deployment
+    from worker.serving.slots import TenantSlots
     from worker.tenancy import tenant_of_workflow_id
 
 _NOBODY = "none"

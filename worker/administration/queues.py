@@ -1,6 +1,6 @@
 """Limits of task queues: how many steps per second each tenant is handed, and its weight in the shared queue.
 
-`observe` reads, `plan` decides (pure), `carry_out` writes, as in `worker.namespaces`. Only queues of
+`observe` reads, `plan` decides (pure), `carry_out` writes, as in `worker.administration.namespaces`. Only queues of
 activities have limits: the steps are activities, and Temporal allows no rate on queues of workflow tasks.
 
 A queue of one tenant gets the tenant's rate as the queue's. The shared queue gets one rate for all fairness
@@ -23,8 +23,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTa
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from worker.administration.reconciliation import PATIENCE, Drift, settle, side_by_side
 from worker.client import RPC_TIMEOUT, is_transient
-from worker.reconciliation import PATIENCE, Drift, settle, side_by_side
 from worker.tenancy import SHARED_QUEUE, Lane, TenantsFile
 
 _REASON = "tenants file"

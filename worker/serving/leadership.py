@@ -27,8 +27,8 @@ from temporalio.common import WorkerDeploymentVersion
 from temporalio.service import RPCError
 
 from worker.client import RPC_TIMEOUT
+from worker.serving.versioning import promote, unset
 from worker.tenancy import SHARED_POOL, Lane, TenantsFile, worker_deployment
-from worker.versioning import promote, unset
 
 _LOGGER = logging.getLogger(__name__)
 

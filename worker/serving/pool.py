@@ -15,21 +15,21 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from worker.activities.router_activities import RouterActivities
+from worker.administration.namespaces import is_usable
 from worker.client import in_namespace
-from worker.interceptors import TenantInterceptor
-from worker.limits import (
+from worker.serving.interceptors import TenantInterceptor
+from worker.serving.limits import (
     STARTS_PER_SECOND,
     WORKFLOW_TASKS_WAITING_MAX,
     WORKFLOW_THREADS,
     Limits,
     limits_of,
 )
-from worker.metrics import StepMetrics
-from worker.namespaces import is_usable
-from worker.runner import SharedRunner, WorkflowThreads
-from worker.slots import TenantSlots
+from worker.serving.metrics import StepMetrics
+from worker.serving.runner import SharedRunner, WorkflowThreads
+from worker.serving.slots import TenantSlots
+from worker.serving.versioning import deployment_config
 from worker.tenancy import Lane
-from worker.versioning import deployment_config
 from worker.workflows.fleet_rollout import FleetRollout
 from worker.workflows.router_deployment import RouterDeployment
 

@@ -1,7 +1,7 @@
 """Temporal's own administration: namespaces, retention and search attributes, as plain values.
 
 `observe` reads, `plan` decides (pure), `carry_out` writes. Everything may run twice and at the same time:
-what somebody else has just done counts as done. The limits of task queues are in `worker.queues`.
+what somebody else has just done counts as done. The limits of task queues are in `worker.administration.queues`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from worker.administration.reconciliation import PATIENCE, Drift, ReconciliationError, settle, side_by_side
 from worker.client import RPC_TIMEOUT, is_transient
-from worker.reconciliation import PATIENCE, Drift, ReconciliationError, settle, side_by_side
 from worker.tenancy import SEARCH_ATTRIBUTES, TENANT_NAME, TENANT_NAMESPACE_PREFIX, Namespace
 
 _PAGE = 200

@@ -29,9 +29,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from worker.client import RPC_TIMEOUT
 from worker.errors import UsageError
 from worker.models.rollout import RolloutRequest
-from worker.rollouts import refuse_unusable
+from worker.starting.rollouts import refuse_unusable
+from worker.starting.window_schedule import MaintenanceWindow, WindowStatus, schedule_of, status_of
 from worker.tenancy import Tenant, window_schedule_id
-from worker.window_schedule import MaintenanceWindow, WindowStatus, schedule_of, status_of
 
 _TENANT = SearchAttributeKey.for_keyword("Tenant")
 

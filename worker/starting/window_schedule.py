@@ -1,6 +1,6 @@
 """A maintenance window and the Temporal Schedule that stands for it: what each is, and one to the other.
 
-Pure; `worker.windows` talks to the server.
+Pure; `worker.starting.windows` talks to the server.
 """
 
 from __future__ import annotations

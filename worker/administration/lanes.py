@@ -16,8 +16,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from worker.administration.namespaces import count_open
 from worker.client import RPC_TIMEOUT
-from worker.namespaces import count_open
 from worker.tenancy import SHARED_QUEUE, WORKFLOW_KINDS, Lane, Tenant
 
 _POLLER_AGE = timedelta(seconds=90)

@@ -1,0 +1,1 @@
+"""Starts deployments, rollouts and maintenance windows: none lost, none twice."""
