@@ -55,8 +55,8 @@ e2e: $(ENVIRONMENT) ## the tests that need the lab (make up first)
 	$(WITH_LAB) pytest -m "live and not failover and not drill" --numprocesses 3 --dist loadfile
 	$(WITH_LAB) pytest -m "live and failover and not drill"
 
-drill: $(ENVIRONMENT) ## every zone powered off in turn under load (make up first)
-	$(WITH_LAB) pytest -m drill
+drill: $(ENVIRONMENT) ## the release set of failover drills under load, with verdicts: about 40 minutes (make up first)
+	$(WITH_LAB) python -m load_tests drill --release --stack $(STACK)
 
 bench: $(ENVIRONMENT) ## benchmarks on the dev server: figures and verdicts, about half an hour; BENCH=NAME runs one
 	for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m worker.bench $$name || failed=1; done; exit $${failed:-0}

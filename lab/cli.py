@@ -12,14 +12,17 @@ import math
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab import environment, toolchain
-from lab.cluster import faults, guests, lifecycle, requirements
-from lab.cluster.layout import NODES, Node, node_in
+from lab.cluster import faults, guests, healers, lifecycle, mechanisms, requirements
+from lab.cluster.fault import Fault, Kind
+from lab.cluster.layout import CONTROL, NODES, Machine, Node, node_in
 from lab.cluster.state import State
 from lab.errors import LabError
 from lab.images import cli as images_cli
@@ -28,6 +31,7 @@ from lab.routers import cli as routers_cli
 from lab.toolchain import cli as toolchain_cli
 
 Command = Callable[[State, argparse.Namespace], int]
+AddCommand = Callable[[str, Command, str], argparse.ArgumentParser]
 HEAL_SECONDS_MAX = 24 * 3600
 
 
@@ -73,14 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     logs = add("logs", _logs, "print the last lines of a machine's logs")
     logs.add_argument("node", metavar="NODE", help="node-a, node-b, node-c, control, or a guest's name")
     logs.add_argument("--lines", type=int, default=40, metavar="N", help="lines of each log (default 40)")
-    off = add("power-off", _power_off, "cut the power of a zone: processes die, nothing answers any more")
-    on = add("power-on", _power_on, "power a zone on and wait until its node is Ready")
-    for fault in (off, on):
-        fault.add_argument("zone", metavar="ZONE", help=", ".join(node.zone for node in NODES))
-    off.add_argument(
-        "--for", dest="seconds", type=_seconds, metavar="SECONDS", help="power on again after this time"
-    )
-    add("heal", _heal, "undo every fault")
+    _add_faults(add)
     outside = add("outside", _outside, "run a long-lived process on the host outside the zones (172.30.0.20)")
     outside.add_argument("action", choices=("start", "stop"))
     outside.add_argument("name", metavar="NAME")
@@ -93,9 +90,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_faults(add: AddCommand) -> None:
+    zones, nodes = (", ".join(getattr(node, name) for node in NODES) for name in ("zone", "name"))
+    off = add("power-off", _power_off, "cut the power of a zone: processes die, nothing answers any more")
+    silence = add("silence", _silence, "drop every packet to and from a zone, whose machine runs on")
+    freeze = add(
+        "freeze", _freeze, "have every process of a node stand still; its kernel still takes connections"
+    )
+    stop = add("stop", _stop, "stop the API server")
+    on = add("power-on", _power_on, "power a zone on and wait until its node is Ready")
+    heal = add("heal", _heal, "undo every fault, or those of some machines, and wait until all is Ready")
+    for command in (off, on, silence):
+        command.add_argument("zone", metavar="ZONE", help=zones)
+    silence.add_argument(
+        "--toward", metavar="ZONE", help="drop only what the zone sends to this one; the other way stays open"
+    )
+    freeze.add_argument("zone", metavar="NODE", help=nodes)
+    stop.add_argument("what", metavar="api", help="api: the API server; it is all that can be stopped")
+    for command in (off, silence, freeze, stop):
+        command.add_argument(
+            "--for", dest="seconds", type=_seconds, metavar="SECONDS", help="heal by itself after this time"
+        )
+    heal.add_argument("machines", nargs="*", metavar="ZONE|api", help="whose faults (default: all)")
+
+
 def _up(state: State, args: argparse.Namespace) -> int:
     with state.lock():
         requirements.check_root()
+        faults.lift(state)
         lifecycle.up(state, Steps(quiet=args.json))
         environment.ensure_pulumi(state, toolchain.ensure(lifecycle.SHELL_TOOLS))
         routers_cli.join_cluster()
@@ -112,14 +134,28 @@ def _down(state: State, args: argparse.Namespace) -> int:
 
 def _status(state: State, args: argparse.Namespace) -> int:
     status = lifecycle.status(state)
+    status["faults"] = [
+        {"fault": str(fault), "heals_at": healers.due(state, fault)} for fault in mechanisms.active(state)
+    ]
     lines = [f"API server: {status['api']}   checkout: {status['checkout'] or '-'}"]
     lines += [
         "{zone}  {node}  {address}  power {power}  link {link}  ready {ready}".format(**row)
         for row in status["nodes"]
     ]
+    lines.append(f"faults: {_told(status['faults'])}")
     lines.append(f"outside the zones: {', '.join(status['guests']) or '-'}")
     _print(args, status, "\n".join(lines))
     return 0 if status["is_up"] else 1
+
+
+def _told(found: Sequence[Mapping[str, Any]]) -> str:
+    texts: list[str] = []
+    for one in found:
+        left = (
+            "stays" if one["heals_at"] is None else f"heals in {max(0, one['heals_at'] - time.time()):.0f} s"
+        )
+        texts.append(f"{one['fault']} ({left})")
+    return ", ".join(texts) or "-"
 
 
 def _env(state: State, args: argparse.Namespace) -> int:
@@ -151,10 +187,33 @@ def _tail(file: Path, lines: int) -> str:
 
 
 def _power_off(state: State, args: argparse.Namespace) -> int:
-    node = _zone(args.zone)
+    fault = Fault(Kind.POWER_OFF, _zone(args.zone))
+    return _inject(state, args, fault, f"{args.zone} is off")
+
+
+def _silence(state: State, args: argparse.Namespace) -> int:
+    toward = None if args.toward is None else _zone(args.toward)
+    fault = Fault(Kind.SILENCE, _zone(args.zone), toward)
+    who = f" for {toward.zone}" if toward else ""
+    return _inject(state, args, fault, f"{args.zone} is silent{who}")
+
+
+def _freeze(state: State, args: argparse.Namespace) -> int:
+    return _inject(state, args, Fault(Kind.FREEZE, _zone(args.zone)), f"{args.zone} is frozen")
+
+
+def _stop(state: State, args: argparse.Namespace) -> int:
+    if args.what != "api":
+        raise LabError(f"stop: {args.what!r} cannot be stopped; api can")
+    return _inject(state, args, Fault(Kind.STOP_API), "the API server is stopped")
+
+
+def _inject(state: State, args: argparse.Namespace, fault: Fault, text: str) -> int:
     with _live(state):
-        faults.power_off(state, node, args.seconds)
-    _print(args, {"zone": node.zone, "power": "off"}, f"{node.zone} is off")
+        effect = faults.inject(state, fault, args.seconds)
+    value = {"fault": str(fault), "zone": fault.node.zone if fault.node else None, **asdict(effect)}
+    later = "" if args.seconds is None else f"; heals by itself after {args.seconds:g} s"
+    _print(args, value, f"{text} ({effect.proof}){later}")
     return 0
 
 
@@ -167,9 +226,11 @@ def _power_on(state: State, args: argparse.Namespace) -> int:
 
 
 def _heal(state: State, args: argparse.Namespace) -> int:
-    with _live(state):
-        faults.heal(state)
-    _print(args, {"healed": True}, "every zone is on")
+    only = [_machine(name) for name in args.machines] or None
+    # A heal that was already under way ends by itself, and this one is what somebody relies on.
+    with _live(state, is_waiting=True):
+        healed = [str(fault) for fault in faults.heal(state, only)]
+    _print(args, {"healed": healed}, f"healed: {', '.join(healed) or 'nothing was wrong'}")
     return 0
 
 
@@ -192,11 +253,11 @@ def _outside(state: State, args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _live(state: State) -> Iterator[None]:
+def _live(state: State, *, is_waiting: bool = False) -> Iterator[None]:
     """Hold a lab that is up; where there is none nothing is made, not even the lock's file."""
     requirements.check_root()
     state.check_up()
-    with state.lock():
+    with state.lock(is_waiting=is_waiting):
         state.check_up()
         state.claim()
         yield
@@ -217,6 +278,10 @@ def _zone(name: str) -> Node:
         return node_in(name)
     except KeyError as error:
         raise LabError(error.args[0]) from None
+
+
+def _machine(name: str) -> Machine:
+    return CONTROL if name == "api" else _zone(name)
 
 
 def _print(args: argparse.Namespace, value: dict[str, Any], text: str) -> None:

@@ -1,4 +1,4 @@
-"""The process of one pending heal; see `healers`. Arguments: state folder, zone, seconds, record."""
+"""The process of one pending heal; see `healers`. Arguments: state folder, seconds, words of the fault, record."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ import sys
 import time
 from pathlib import Path
 
-from lab.cluster import faults
-from lab.cluster.layout import node_in
+from lab.cluster import fault, faults
 from lab.cluster.state import State
 from lab.errors import LabError
 
 
-def main(root: str, zone: str, seconds: str, record: str) -> int:
-    """Wait, then for the lab's lock, then power the zone on unless the heal was called off; 0 where that is done."""
+def main(root: str, seconds: str, *rest: str) -> int:
+    """Wait, then for the lab's lock, then undo the fault unless the heal was called off; 0 where that is done."""
+    *words, record = rest
+    wanted = fault.parse(words)
     time.sleep(float(seconds))
     state = State(Path(root))
-    _say(f"{zone}: power on after {float(seconds):g} s")
+    _say(f"{wanted}: heal after {float(seconds):g} s")
     try:
         with state.lock(is_waiting=True):
             if not Path(record).exists():
-                _say(f"{zone}: called off")
+                _say(f"{wanted}: called off")
                 return 0
-            faults.power_on(state, node_in(zone))
+            faults.undo(state, wanted)
     except (LabError, OSError) as error:
-        _say(f"{zone}: {error}")
+        _say(f"{wanted}: {error}")
         return 2
-    _say(f"{zone}: on and Ready")
+    _say(f"{wanted}: healed")
     return 0
 
 

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from lab.cluster import silence
 from lab.cluster.layout import (
     BRIDGE,
     CONTROL,
@@ -116,8 +117,9 @@ def is_plugged(machine: Machine) -> bool:
 
 
 def route_host() -> None:
-    """Route pods by their node, and services over every node that is plugged in, as the host sees them."""
-    up = [node for node in NODES if is_plugged(node)]
+    """Route pods by their node, and services over every node that is plugged in and not silent, as the host sees them."""
+    silent = silence.active()
+    up = [node for node in NODES if is_plugged(node) and (node, None) not in silent]
     for node in NODES:
         _run("ip", "route", "replace", node.pod_network, "via", node.address)
     if up:

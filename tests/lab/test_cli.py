@@ -17,7 +17,12 @@ CHANGES = [
     ["power-off", "zone-c"],
     ["power-off", "zone-c", "--for", "60"],
     ["power-on", "zone-c"],
+    ["silence", "zone-c"],
+    ["silence", "zone-c", "--toward", "zone-a", "--for", "60"],
+    ["freeze", "node-c"],
+    ["stop", "api"],
     ["heal"],
+    ["heal", "zone-c", "api"],
     ["outside", "start", "routers", "--", "true"],
     ["outside", "stop", "routers"],
 ]
@@ -48,6 +53,25 @@ def test_a_time_that_cannot_pass_is_refused_in_one_line(capsys, seconds):
     assert capsys.readouterr().err == (
         f"lab: --for: '{seconds}' is not a number of seconds above 0 and up to a day, such as 60\n"
     )
+
+
+@pytest.mark.usefixtures("no_lab")
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["silence", "zone-d"], "zone: 'zone-d' is not a zone of the lab; zones are zone-a, zone-b, zone-c"),
+        (
+            ["silence", "zone-a", "--toward", "x"],
+            "zone: 'x' is not a zone of the lab; zones are zone-a, zone-b, zone-c",
+        ),
+        (["freeze", "node-d"], "zone: 'node-d' is not a zone of the lab; zones are zone-a, zone-b, zone-c"),
+        (["heal", "etcd"], "zone: 'etcd' is not a zone of the lab; zones are zone-a, zone-b, zone-c"),
+        (["stop", "etcd"], "stop: 'etcd' cannot be stopped; api can"),
+    ],
+)
+def test_what_is_no_fault_is_refused_in_one_line(capsys, command, line):
+    assert cli.main(command) == 2
+    assert capsys.readouterr().err == f"lab: {line}\n"
 
 
 @pytest.mark.usefixtures("no_lab")
