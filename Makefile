@@ -15,7 +15,7 @@ WITH_LAB := environment="$$($(LAB) env)" && eval "$$environment" &&
 ENVIRONMENT := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test e2e lifecycle drill bench image down format lock
+.PHONY: help up demo test e2e lifecycle drill faults bench image down format lock
 .SUFFIXES:
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -57,6 +57,9 @@ e2e: $(ENVIRONMENT) ## the tests that need the lab (make up first)
 
 drill: $(ENVIRONMENT) ## the release set of failover drills under load, with verdicts: about 40 minutes (make up first)
 	$(WITH_LAB) python -m load_tests drill --release --stack $(STACK)
+
+faults: $(ENVIRONMENT) ## every fault proves that it takes effect and heals, every zone dies in turn (make up first)
+	$(WITH_LAB) pytest -m drill
 
 bench: $(ENVIRONMENT) ## benchmarks on the dev server: figures and verdicts, about half an hour; BENCH=NAME runs one
 	for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m worker.bench $$name || failed=1; done; exit $${failed:-0}

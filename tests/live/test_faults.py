@@ -16,7 +16,7 @@ from load_tests.faults.target import Target
 from tests.live.conftest import ROOT, lab, wait_until
 from tests.live.support import report, wait_all_ready
 
-pytestmark = [pytest.mark.failover, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
 READY_SECONDS = 420
 
 

@@ -16,7 +16,7 @@ from tests.live.support import report, wait_all_ready
 HIT, ELSEWHERE, THIRD = "zone-c", "zone-a", "zone-b"
 READY_SECONDS = 300
 DEAD_MAN = "300"
-pytestmark = [pytest.mark.failover, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
 
 ECHO = """
 import socket, threading
