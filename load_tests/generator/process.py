@@ -34,24 +34,27 @@ async def serve(file: Path) -> int:
     """Do what an assignment's file says; return the exit code."""
     assignment = Assignment.read(file)
     _go_first()
+    channel = Channel()
     with OperationWriter(file.parent / f"operations-{assignment.process}.jsonl") as writer:
         try:
             session = await _session(assignment, writer)
             scenario = find(assignment.scenario)(session, assignment.options)
             await scenario.prepare([item for item in assignment.due if item.zone is None])
         except LoadTestError as error:
-            _say(state="failed", error=str(error))
+            channel.say(state="failed", error=str(error))
             return 1
         dispatcher = Dispatcher(session, scenario, assignment.cap)
         tune_garbage_collection()
         lines = await _standard_input()
-        _say(state="prepared")
+        channel.say(state="prepared")
         begin = await lines.readline()
         if not begin:
             return 0
         session.begin = float(begin)
-        await _run(dispatcher, session, assignment, lines)
-        _say(state="ended", **_figures(session, dispatcher), schedule=session.counts.schedule_errors.encode())
+        await _run(dispatcher, session, assignment, lines, channel)
+        channel.say(
+            state="ended", **_figures(session, dispatcher), schedule=session.counts.schedule_errors.encode()
+        )
     return 0
 
 
@@ -81,10 +84,14 @@ async def _session(assignment: Assignment, writer: OperationWriter) -> Session:
 
 
 async def _run(
-    dispatcher: Dispatcher, session: Session, assignment: Assignment, lines: asyncio.StreamReader
+    dispatcher: Dispatcher,
+    session: Session,
+    assignment: Assignment,
+    lines: asyncio.StreamReader,
+    channel: Channel,
 ) -> None:
     """Send everything and wait for it; or stop early, when standard input ends."""
-    reporting = asyncio.create_task(_report(session, dispatcher))
+    reporting = asyncio.create_task(_report(session, dispatcher, channel))
     following = asyncio.create_task(_follow(session))
     sending = asyncio.create_task(dispatcher.send(assignment.due))
     stopped = asyncio.create_task(lines.read())
@@ -117,10 +124,10 @@ async def _wait(dispatcher: Dispatcher) -> None:
     await dispatcher.finish()
 
 
-async def _report(session: Session, dispatcher: Dispatcher) -> None:
+async def _report(session: Session, dispatcher: Dispatcher, channel: Channel) -> None:
     while True:
         await asyncio.sleep(_REPORT_SECONDS)
-        _say(state="running", **_figures(session, dispatcher))
+        channel.say(state="running", **_figures(session, dispatcher))
 
 
 def _figures(session: Session, dispatcher: Dispatcher) -> dict[str, Any]:
@@ -142,6 +149,19 @@ async def _standard_input() -> asyncio.StreamReader:
     return reader
 
 
-def _say(**values: object) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
-    sys.stdout.flush()
+class Channel:
+    """What the crew reads: lines of JSON, and nothing else."""
+
+    def __init__(self) -> None:
+        """Take standard output for this alone.
+
+        What else is written there, such as the SDK's own log of a server that does not answer, goes to standard
+        error from now on.
+        """
+        self._file = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say(self, **values: object) -> None:
+        """Write one line."""
+        self._file.write(json.dumps(values) + "\n")
+        self._file.flush()
