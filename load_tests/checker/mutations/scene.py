@@ -148,6 +148,16 @@ class Scene:
         except WorkflowFailureError:
             return
 
+    async def completed_activities(self, start: Operation) -> set[str]:
+        """Return the types of the activities that a workflow's history says are completed."""
+        history = await self.stage.client.get_workflow_handle(start.workflow_id).fetch_history()
+        types = {
+            event.event_id: event.activity_task_scheduled_event_attributes.activity_type.name
+            for event in history.events
+        }
+        done = [event.activity_task_completed_event_attributes for event in history.events]
+        return {types[one.scheduled_event_id] for one in done if one.scheduled_event_id}
+
     async def deploy(self, router: str, expected: str = "") -> Operation:
         """Deploy to a router that exists, and note it."""
         request = DeploymentRequest(
