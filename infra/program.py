@@ -24,6 +24,7 @@ from infra.components.temporal_ui import TemporalUi
 from infra.components.tenant_reconcile_job import TenantReconcileJob
 from infra.components.worker_files import WorkerFiles, WorkerMounts
 from infra.components.worker_pool import WorkerEnvironment, WorkerPool
+from infra.components.zone_watcher import ZoneWatcher
 from infra.images import reference
 from infra.outputs import Outputs, OutputValue
 from infra.pools import pools_of
@@ -38,6 +39,7 @@ from infra.settings import Settings
 from infra.sizing import worker_load
 from infra.stores import Stores, stores_of
 from worker.release import image_tag
+from zone_watcher.release import image_tag as watcher_image_tag
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Release:
 
     worker_tag: str
     """Tag of the worker's image, and build id of its workers."""
+    watcher_tag: str
+    """Tag of the zone watcher's image."""
     operator_manifest: Sequence[Mapping[str, Any]]
     """Objects of CloudNativePG's release manifest; empty where the operator is not ours to install."""
 
@@ -60,6 +64,7 @@ class Release:
         needs_operator = settings.operators.install and settings.persistence.postgres is not None
         return cls(
             worker_tag=settings.images.worker.tag or image_tag(),
+            watcher_tag=settings.images.zone_watcher.tag or watcher_image_tag(),
             operator_manifest=manifests.load(manifests.CLOUDNATIVE_PG) if needs_operator else (),
         )
 
@@ -78,6 +83,7 @@ def deploy(settings: Settings, release: Release, payload_keys: pulumi.Output[str
     stack = Stack(settings, release)
     ground = stack.ground()
     stores, database = stores_of(settings), stack.database(ground)
+    stack.zone_watcher(database)
     schema = stack.schema(stores, [*ground, *database])
     servers = stack.servers(stores, schema)
     balancer = stack.balancer(servers)
@@ -93,7 +99,7 @@ def deploy(settings: Settings, release: Release, payload_keys: pulumi.Output[str
         frontend_address=balancer.address,
         ui_url=ui.url,
         codec_url=stack.codec_endpoint(codec),
-        worker_image=stack.worker_image,
+        own_images=stack.own_images,
     )
 
 
@@ -111,7 +117,11 @@ class Stack:
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
         )
-        self.worker_image = reference(settings.images.worker, release.worker_tag)
+        self.own_images = {
+            "worker": reference(settings.images.worker, release.worker_tag),
+            "zone_watcher": reference(settings.images.zone_watcher, release.watcher_tag),
+        }
+        self.worker_image = self.own_images["worker"]
         self._build_id = release.worker_tag if settings.workers.versioning else None
         keyring = names.PAYLOAD_KEYS if settings.payload_keys else settings.payload_keys_secret
         self._mounts = WorkerMounts(
@@ -158,6 +168,19 @@ class Stack:
             is_protected=settings.protection.is_enabled,
             opts=self._after(*ground, *operator),
         ).resources
+
+    def zone_watcher(self, database: list[pulumi.Resource]) -> None:
+        """Declare what gives up the primary of a dark zone, if it is ours."""
+        postgres = self._settings.persistence.postgres
+        if postgres is None or not postgres.zone_watcher.is_enabled:
+            return
+        ZoneWatcher(
+            names.ZONE_WATCHER,
+            settings=postgres.zone_watcher,
+            image=self.own_images["zone_watcher"],
+            placement=self._placement,
+            opts=self._after(*database),
+        )
 
     def schema(self, stores: Stores, database: list[pulumi.Resource]) -> list[pulumi.Resource]:
         """Declare the schema job: no server starts before it has succeeded."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
 from infra import names
@@ -19,7 +21,7 @@ def outputs_of(
     frontend_address: pulumi.Output[str],
     ui_url: pulumi.Output[str],
     codec_url: OutputValue | None,
-    worker_image: str,
+    own_images: Mapping[str, str],
 ) -> Outputs:
     """Return the outputs of a stack.
 
@@ -28,7 +30,7 @@ def outputs_of(
         frontend_address: Host and port of the load balancer.
         ui_url: Where the web interface is.
         codec_url: Where payloads are decrypted for people, if anywhere.
-        worker_image: Reference of the worker's image.
+        own_images: Reference by component, of the images whose tag follows their sources.
     """
     direct = names.host(names.DIRECT_SERVICE, settings.cluster.namespace, settings.cluster.dns_domain)
     file = settings.tenants_file()
@@ -52,8 +54,7 @@ def outputs_of(
         zones=list(settings.cluster.zones),
         components=components(settings),
         versions={
-            name: reference(image) if name != "worker" else worker_image
-            for name, image in records(settings.images).items()
+            name: own_images.get(name) or reference(image) for name, image in records(settings.images).items()
         },
         is_drill_allowed=settings.drills.is_allowed,
     )
@@ -85,6 +86,10 @@ def components(settings: Settings) -> dict[str, ComponentOutput]:
         found[names.POOLER] = _component(
             f"cnpg.io/poolerName={names.POOLER}", postgres.pooler.instances, settings
         )
+        if postgres.zone_watcher.is_enabled:
+            found[names.ZONE_WATCHER] = _component(
+                selector_text(names.ZONE_WATCHER), len(settings.cluster.zones), settings
+            )
     return found
 
 

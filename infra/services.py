@@ -99,3 +99,5 @@ WORKER_HEALTH_PORT = 8080
 """Port of a worker's health endpoints."""
 CODEC_PORT = 8081
 """Port of the codec server."""
+ZONE_WATCHER_PORT = 8082
+"""Port of the zone watcher: its vote, health and metrics."""

@@ -54,6 +54,10 @@ _STAGES = (
 """Order of creation, and backwards of deletion. The operator writes its certificate into the webhooks when it
 starts, and ends when they are not there; PostgreSQL clusters wait for it, and are gone before it goes."""
 
+_LEADERSHIP = ("--leader-lease-duration=8", "--leader-renew-deadline=6")
+"""Seconds until another replica leads when the leader's zone went dark, and until a leader that cannot renew steps
+down. The defaults are 15 and 10, and that wait comes before every failover which the operator then decides."""
+
 _PROTECTED_KINDS = {"Namespace", "CustomResourceDefinition"}
 
 
@@ -171,6 +175,7 @@ def _adapt_deployment(spec: dict[str, Any], image: str, placement: Placement) ->
         # 50m is what reconciling one cluster takes; a CPU limit would slow down the failover it decides.
         "resources": {"requests": {"cpu": "50m", "memory": "100Mi"}, "limits": {"memory": "300Mi"}},
     }
+    container["args"] = [*container.get("args", ()), *_LEADERSHIP]
     container["securityContext"]["runAsNonRoot"] = True
     for variable in container["env"]:
         if variable["name"] == "OPERATOR_IMAGE_NAME":

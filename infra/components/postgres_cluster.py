@@ -165,6 +165,9 @@ def pooler_spec(settings: Pooler, image: str, placement: Placement) -> dict[str,
         "cluster": {"name": names.POSTGRES},
         "type": "rw",
         "instances": settings.instances,
+        # A pooler in a dark zone stays among the endpoints until Kubernetes gives its node up, 40 s and more; whoever
+        # goes to the one in its own zone has nothing to do with it. Without one there, any other serves.
+        "serviceTemplate": {"spec": {"trafficDistribution": "PreferClose"}},
         "pgbouncer": {
             "poolMode": "transaction",
             "parameters": _pooler_parameters(settings),

@@ -43,7 +43,10 @@ class Mount:
     config_map: str | None = None
     """ConfigMap whose entries are the files."""
     secret: str | None = None
-    """Secret whose entries are the files. Neither: scratch space in memory or on the node's disk."""
+    """Secret whose entries are the files."""
+    is_account: bool = False
+    """Whether the files are the service account's `token` and the API server's `ca.crt`. None of the three: scratch
+    space on the node's disk."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Workload:
     """Command that runs before the container is told to stop."""
     config_checksum: pulumi.Input[str] | None = None
     """Changes when configuration does that is only read at start, so that the pods roll."""
+    service_account: str | None = None
+    """Service account, for the few that talk to the API server; they mount its token with `Mount.is_account`."""
 
 
 def deploy_workload(
@@ -150,6 +155,7 @@ def pod_template(workload: Workload, placement: Placement) -> core.PodTemplateSp
             **placement.pod_fields(workload.user_id),
             topology_spread_constraints=[spread],
             termination_grace_period_seconds=workload.grace_seconds,
+            service_account_name=workload.service_account,
             containers=[_container(workload)],
             volumes=[volume(mount) for mount in workload.mounts],
         ),
@@ -251,12 +257,30 @@ def volume(mount: Mount) -> core.VolumeArgs:
         )
     if mount.secret:
         return core.VolumeArgs(name=mount.name, secret=core.SecretVolumeSourceArgs(secret_name=mount.secret))
+    if mount.is_account:
+        return core.VolumeArgs(name=mount.name, projected=_account())
     return core.VolumeArgs(name=mount.name, empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="64Mi"))
+
+
+def _account() -> core.ProjectedVolumeSourceArgs:
+    """Return a token that kubelet renews well before it ends, and whom it may be shown to."""
+    token = core.ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=3600)
+    authority = core.ConfigMapProjectionArgs(
+        # Kubernetes puts it into every namespace.
+        name="kube-root-ca.crt",
+        items=[core.KeyToPathArgs(key="ca.crt", path="ca.crt")],
+    )
+    return core.ProjectedVolumeSourceArgs(
+        sources=[
+            core.VolumeProjectionArgs(service_account_token=token),
+            core.VolumeProjectionArgs(config_map=authority),
+        ]
+    )
 
 
 def volume_mount(mount: Mount) -> core.VolumeMountArgs:
     """Return the mount inside the container."""
-    is_scratch = not (mount.config_map or mount.secret)
+    is_scratch = not (mount.config_map or mount.secret or mount.is_account)
     return core.VolumeMountArgs(name=mount.name, mount_path=mount.path, read_only=not is_scratch)
 
 

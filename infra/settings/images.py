@@ -32,8 +32,8 @@ class Image(Model):
     repository: str
     """Path of the repository in the registry."""
     tag: Tag | None
-    """Tag; `latest` is refused. None only for the worker,
-    whose tag is the content hash of its sources."""
+    """Tag; `latest` is refused. None only for this project's own images, whose tag is the content hash of their
+    sources."""
     digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     """Digest that pins the content. Default none, never made up: `python -m infra.images resolve` prints it
     from a reachable registry."""
@@ -65,6 +65,8 @@ class Images(Model):
     """CloudNativePG operator; the version of the pinned manifest."""
     worker: Image = Image(registry="lab.local", repository="routerfleet-worker", tag=None)
     """The workers of this project. The tag follows the sources, so a code change rolls the pods."""
+    zone_watcher: Image = Image(registry="lab.local", repository="routerfleet-zone-watcher", tag=None)
+    """The zone watcher of this project. The tag follows the sources."""
     pull_secrets: tuple[str, ...] = ()
     """Names of existing image pull secrets in the namespace. Default none."""
 
@@ -78,6 +80,7 @@ class Images(Model):
         "pgbouncer",
         "cloudnative_pg",
         "worker",
+        "zone_watcher",
         mode="before",
     )
     @classmethod

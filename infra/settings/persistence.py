@@ -6,22 +6,35 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from infra.settings.base import DnsLabel, HostPort, Model, PairedReplicas, Quantity, ZonalReplicas
+from infra.settings.base import DnsLabel, HostPort, Model, Quantity, ZonalReplicas
 from infra.settings.temporal import Resources
 
 
 class Pooler(Model):
     """PgBouncer between Temporal and the primary."""
 
-    instances: PairedReplicas = 2
-    """Pods. At least 2; default 2."""
-    pool_size: Annotated[int, Field(ge=1, le=1000)] = 30
-    """Server connections per database and pod. 1..1000; default 30: two pods and two databases make 120 of
+    instances: ZonalReplicas = 3
+    """Pods. At least 3, default 3: Temporal goes through the one in its own zone, so that a dark zone takes no
+    connection of another along."""
+    pool_size: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Server connections per database and pod. 1..1000; default 20: three pods and two databases make 120 of
     PostgreSQL's 200."""
     max_client_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Client connections per pod. 1..100000; default 1000: one pod must hold every Temporal connection while
-    the other is gone."""
+    the others are gone."""
     resources: Resources = Resources(cpu_request="50m", memory_request="64Mi", memory_limit="256Mi")
+    """Per pod."""
+
+
+class ZoneWatcher(Model):
+    """Replicas that give up the primary of a dark zone sooner than Kubernetes does (docs/adr/0014)."""
+
+    is_enabled: bool = True
+    """Whether they run. Default true. Without, a dark zone that holds the primary costs Kubernetes' patience with
+    its node, 40 s and more, before anything else."""
+    dead_after_seconds: Annotated[float, Field(ge=2, le=60)] = 4.0
+    """A zone that was silent this long to all others is dead. 2..60; default 4: four rounds of looking."""
+    resources: Resources = Resources(cpu_request="20m", memory_request="32Mi", memory_limit="128Mi")
     """Per pod."""
 
 
@@ -40,6 +53,8 @@ class Postgres(Model):
     """Per instance."""
     pooler: Pooler = Pooler()
     """PgBouncer."""
+    zone_watcher: ZoneWatcher = ZoneWatcher()
+    """What acts on a dark zone."""
 
 
 class SecretKey(Model):

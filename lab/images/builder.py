@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import paths
@@ -16,10 +17,28 @@ from lab.images import layer, layers, oci
 from lab.images.table import DIST_PACKAGES, RECIPES, REGISTRY, Recipe
 from lab.toolchain import ensure
 from lab.toolchain.progress import Progress, default_progress
-from worker import release
+from worker import release as worker
+from zone_watcher import release as zone_watcher
 
 _LAYERS_AT_ONCE = 2
-_REQUIREMENTS = Path("requirements/worker.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """A package of this project that images are made of."""
+
+    sources: Callable[[Path], list[Path]]
+    """Its modules in a checkout."""
+    tag: Callable[[Path], str]
+    """Tag of its image."""
+    requirements: Path | None = None
+    """Hash-pinned list of what it needs besides Python, in a checkout."""
+
+
+_PACKAGES = {
+    "worker": _Package(worker.image_sources, worker.image_tag, Path("requirements/worker.txt")),
+    "zone_watcher": _Package(zone_watcher.image_sources, zone_watcher.image_tag),
+}
 
 
 def build(names: Iterable[str], progress: Progress | None = None) -> list[oci.BuiltImage]:
@@ -37,7 +56,7 @@ def build(names: Iterable[str], progress: Progress | None = None) -> list[oci.Bu
     if os.geteuid() != 0 and any(recipe.is_on_base for recipe in wanted):
         raise LabError("building images needs root: file owners inside images are set with chown")
     tools = ensure(sorted(_tools(wanted)), shown)
-    with _worker_sources() as sources, ThreadPoolExecutor(_LAYERS_AT_ONCE) as pool:
+    with _sources() as sources, ThreadPoolExecutor(_LAYERS_AT_ONCE) as pool:
         stacks = [_stack(recipe, tools, sources) for recipe in wanted]
         shown.expect(len({entry.name for stack in stacks for entry in stack if not entry.path.exists()}))
         if "mmdebstrap" in tools:
@@ -58,20 +77,22 @@ def needed_tools(names: Iterable[str]) -> set[str]:
 
 def full_name(recipe: Recipe, checkout: Path | None = None) -> str:
     """Return an image's name with registry and tag."""
-    tag = recipe.tag or release.image_tag(checkout or paths.checkout_dir())
+    tag = recipe.tag or _PACKAGES[recipe.package].tag(checkout or paths.checkout_dir())
     return f"{REGISTRY}/{recipe.repository}:{tag}"
 
 
 @contextmanager
-def _worker_sources() -> Iterator[Path]:
-    """Give a copy of what the worker's image is made from, so that an edit meanwhile is not half in it."""
+def _sources() -> Iterator[Path]:
+    """Give a copy of what this project's images are made from, so that an edit meanwhile is not half in one."""
     checkout = paths.checkout_dir()
-    with tempfile.TemporaryDirectory(prefix="routerfleet-worker-") as folder:
+    with tempfile.TemporaryDirectory(prefix="routerfleet-images-") as folder:
         copy = Path(folder)
         only_python = shutil.ignore_patterns("__pycache__", "*.pyc")
-        shutil.copytree(checkout / "worker", copy / "worker", ignore=only_python)
-        (copy / _REQUIREMENTS).parent.mkdir()
-        shutil.copyfile(checkout / _REQUIREMENTS, copy / _REQUIREMENTS)
+        for name, package in _PACKAGES.items():
+            shutil.copytree(checkout / name, copy / name, ignore=only_python)
+            if package.requirements:
+                (copy / package.requirements).parent.mkdir(exist_ok=True)
+                shutil.copyfile(checkout / package.requirements, copy / package.requirements)
         yield copy
 
 
@@ -112,11 +133,13 @@ def _stack(recipe: Recipe, tools: Mapping[str, Path], sources: Path) -> list[lay
         # A tool's folder is named by everything that decides its bytes.
         inputs = " ".join(f"{path}={_home(tools[tool])}" for path, tool in sorted(recipe.tools.items()))
         stack.append(layers.files(recipe.repository, content, recipe.links, inputs))
-    if recipe.has_worker:
-        stack.append(layers.dependencies(sources / _REQUIREMENTS, tuple(stack)))
-        modules = release.image_sources(sources)
+    if recipe.package:
+        package = _PACKAGES[recipe.package]
+        if package.requirements:
+            stack.append(layers.dependencies(sources / package.requirements, tuple(stack)))
+        modules = package.sources(sources)
         code = {f"/{DIST_PACKAGES}/{path.relative_to(sources)}": layer.Entry(path) for path in modules}
-        stack.append(layers.files(recipe.repository, code, {}, release.image_tag(sources)))
+        stack.append(layers.files(recipe.repository, code, {}, package.tag(sources)))
     return stack
 
 

@@ -59,7 +59,7 @@ class Recipe:
 
     Attributes:
         repository: Name below the lab's registry prefix.
-        tag: Tag; empty for the worker, whose tag is a hash of its sources.
+        tag: Tag; empty for this project's own, whose tags are hashes of their sources.
         user: Numeric user and group it runs as.
         command: Default command, for people; manifests give their own.
         is_on_base: Whether the Debian base lies below; else the image is its files alone.
@@ -67,7 +67,7 @@ class Recipe:
         tools: Path in the image -> tool of the toolchain's table.
         links: Path in the image -> target of a symbolic link.
         environment: Variables besides PATH and LANG, or in their place.
-        has_worker: Whether the worker package and its dependencies go in.
+        package: Package of this project that goes in; none when empty.
     """
 
     repository: str
@@ -79,7 +79,7 @@ class Recipe:
     tools: Mapping[str, str] = field(default_factory=dict[str, str])
     links: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    has_worker: bool = False
+    package: str = ""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -199,6 +199,15 @@ RECIPES: dict[str, Recipe] = {
         ("/usr/bin/python3", "-m", "worker"),
         debian=PYTHON3,
         environment={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
-        has_worker=True,
+        package="worker",
+    ),
+    "zone_watcher": Recipe(
+        "routerfleet-zone-watcher",
+        "",
+        10001,
+        ("/usr/bin/python3", "-m", "zone_watcher"),
+        debian=PYTHON3,
+        environment={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
+        package="zone_watcher",
     ),
 }

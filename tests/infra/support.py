@@ -126,7 +126,7 @@ MANIFEST: list[dict[str, Any]] = [
 KEYRING = json.dumps({"current": "k1", "keys": {"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}})
 """A keyring, as a stack's encrypted configuration would hold it."""
 
-RELEASE = Release(worker_tag="src-0123456789ab", operator_manifest=MANIFEST)
+RELEASE = Release(worker_tag="src-0123456789ab", watcher_tag="src-ba9876543210", operator_manifest=MANIFEST)
 """What is deployed in tests."""
 
 

@@ -89,7 +89,7 @@ REFUSALS: list[tuple[Change, str]] = [
     ),
     (
         set_to("persistence.postgres.pooler.instances", 1),
-        "persistence.postgres.pooler.instances: 1 is too few: at least 2 (in different zones, so that one survives)",
+        "persistence.postgres.pooler.instances: 1 is too few: at least 3 (one per zone)",
     ),
     (
         set_to("load_balancer.replicas", 1),

@@ -15,8 +15,8 @@ def postgres(**values: Any) -> Any:
 
 
 def test_connections_count_the_extra_pod_of_every_rollout() -> None:
-    # (3+1) frontend, history, matching and (2+1) worker pods, 20 + 10 each; 3 poolers of 2 databases of 30.
-    assert connections(settings()) == Connections(clients=15 * 30, servers=3 * 2 * 30)
+    # (3+1) frontend, history, matching and (2+1) worker pods, 20 + 10 each; 4 poolers of 2 databases of 20.
+    assert connections(settings()) == Connections(clients=15 * 30, servers=4 * 2 * 20)
 
 
 def test_external_stores_have_no_pooler_of_ours() -> None:
@@ -29,10 +29,10 @@ def test_defaults_fit_each_other() -> None:
 
 
 def test_a_pool_that_postgres_cannot_serve_is_refused() -> None:
-    assert problems(settings(postgres(max_connections=199))) == [
+    assert problems(settings(postgres(max_connections=179))) == [
         (
-            "persistence.postgres.max_connections: 199 is too few: the poolers open up to 180 and 20 are kept free: "
-            "at least 200"
+            "persistence.postgres.max_connections: 179 is too few: the poolers open up to 160 and 20 are kept free: "
+            "at least 180"
         )
     ]
 

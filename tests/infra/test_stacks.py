@@ -27,6 +27,7 @@ DRAIN_SECONDS = {
     "worker-shared": 30,
     "codec-server": 5,
     "cnpg-controller-manager": 0,
+    "zone-watcher": 1,
 }
 """How long each workload takes to leave without dropping anything; a pool of one tenant as the shared one."""
 
@@ -126,6 +127,17 @@ def test_only_the_operator_gets_a_service_account_token(recording: Recording) ->
     found = {name for name, pod in pods(recording) if pod.get("automountServiceAccountToken") is not False}
 
     assert found == {"cloudnative-pg-deployment-cnpg-controller-manager"}
+
+
+def test_only_the_zone_watcher_mounts_a_token_by_itself(recording: Recording) -> None:
+    found = {
+        name
+        for name, pod in pods(recording)
+        for volume in pod.get("volumes", [])
+        if "serviceAccountToken" in str(volume)
+    }
+
+    assert found == {"zone-watcher"} & {item.name for item in recording.of_kind("Deployment")}
 
 
 def test_every_image_names_one_version_and_is_not_pulled_again(recording: Recording) -> None:
@@ -252,6 +264,7 @@ def test_every_component_says_what_it_made(recording: Recording, settings: Setti
         "routerfleet:components:TemporalUi",
         "routerfleet:components:TenantReconcileJob",
         "routerfleet:components:WorkerPool",
+        "routerfleet:components:ZoneWatcher",
     }
     assert [found.name for found in components if not recording.component_outputs.get(found.urn)] == []
 

@@ -7,6 +7,7 @@ from lab.errors import LabError
 from lab.images import builder
 from lab.toolchain import Progress
 from worker import release
+from zone_watcher import release as watcher_release
 
 
 def test_an_unknown_image_is_refused_with_the_names_there_are():
@@ -15,7 +16,7 @@ def test_an_unknown_image_is_refused_with_the_names_there_are():
 
     assert str(caught.value) == (
         "unknown image 'nginx'; there are: cloudnative_pg, coredns, haproxy, pause, pgbouncer, postgresql, "
-        "temporal_admin_tools, temporal_server, temporal_ui, worker"
+        "temporal_admin_tools, temporal_server, temporal_ui, worker, zone_watcher"
     )
 
 
@@ -38,6 +39,8 @@ def test_needed_tools_are_those_of_the_recipes():
 def test_names_carry_registry_and_tag():
     assert images.full_name(images.RECIPES["haproxy"]) == "lab.local/haproxy:3.0"
     assert images.full_name(images.RECIPES["worker"]) == f"lab.local/routerfleet-worker:{release.image_tag()}"
+    watcher = images.full_name(images.RECIPES["zone_watcher"])
+    assert watcher == f"lab.local/routerfleet-zone-watcher:{watcher_release.image_tag()}"
 
 
 def test_an_image_of_files_is_built_once_and_is_the_same_again(

@@ -15,6 +15,7 @@ def test_images_users_and_tags_are_those_the_manifests_rely_on():
         "pgbouncer": ("pgbouncer", "1.24.1", 998),
         "cloudnative_pg": ("cloudnative-pg", "1.28.1", 10001),
         "worker": ("routerfleet-worker", "", 10001),
+        "zone_watcher": ("routerfleet-zone-watcher", "", 10001),
     }
 
 
