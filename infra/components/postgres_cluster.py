@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
 from infra import names
-from infra.components.placement import Placement
+from infra.components.placement import DNS_OPTIONS, Placement
 from infra.images import PULL_POLICY
 from infra.labels import ZONE, labels
 from infra.settings.persistence import Pooler, Postgres
@@ -181,6 +181,9 @@ def pooler_spec(settings: Pooler, image: str, placement: Placement) -> dict[str,
             "spec": {
                 "affinity": _zones_only(placement),
                 "enableServiceLinks": False,
+                "dnsConfig": {
+                    "options": [{"name": name, "value": value} for name, value in DNS_OPTIONS.items()]
+                },
                 # PgBouncer waits for its clients to leave, which pools never do: 162 s were measured with the
                 # default of 180, all for nothing. Statements in flight end well within this.
                 "terminationGracePeriodSeconds": 20,
@@ -221,6 +224,11 @@ def _pooler_parameters(settings: Pooler) -> dict[str, str]:
         "tcp_keepidle": "5",
         "tcp_keepintvl": "2",
         "tcp_keepcnt": "3",
+        # The address of the primary's Service never changes, but asking for it again needs a DNS server: with one in
+        # a dark zone a pooler was without an address for 15 s (its default for a failed lookup) while the new primary
+        # was waiting. Seconds.
+        "dns_max_ttl": "600",
+        "dns_nxdomain_ttl": "1",
         # A call that found no server by then fails, and Temporal tries again.
         "query_wait_timeout": "15",
         "ignore_startup_parameters": "extra_float_digits",
