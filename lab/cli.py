@@ -7,6 +7,7 @@ names, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import json
 import math
 import shlex
@@ -102,8 +103,12 @@ def _add_faults(add: AddCommand) -> None:
     heal = add("heal", _heal, "undo every fault, or those of some machines, and wait until all is Ready")
     for command in (off, on, silence):
         command.add_argument("zone", metavar="ZONE", help=zones)
-    silence.add_argument(
+    only = silence.add_mutually_exclusive_group()
+    only.add_argument(
         "--toward", metavar="ZONE", help="drop only what the zone sends to this one; the other way stays open"
+    )
+    only.add_argument(
+        "--pod", metavar="ADDRESS", help="drop only the packets of the zone's pod with this address"
     )
     freeze.add_argument("zone", metavar="NODE", help=nodes)
     stop.add_argument("what", metavar="api", help="api: the API server; it is all that can be stopped")
@@ -192,10 +197,20 @@ def _power_off(state: State, args: argparse.Namespace) -> int:
 
 
 def _silence(state: State, args: argparse.Namespace) -> int:
+    if args.pod is not None:
+        fault = Fault(Kind.SILENCE_POD, _zone(args.zone), pod=_address(args.pod))
+        return _inject(state, args, fault, f"{args.pod} in {args.zone} is silent")
     toward = None if args.toward is None else _zone(args.toward)
     fault = Fault(Kind.SILENCE, _zone(args.zone), toward)
     who = f" for {toward.zone}" if toward else ""
     return _inject(state, args, fault, f"{args.zone} is silent{who}")
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise LabError(f"--pod: {text!r} is no address, such as 10.244.1.7") from None
 
 
 def _freeze(state: State, args: argparse.Namespace) -> int:

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """The machine's processes are gone and its link is down."""
     SILENCE = "silence"
     """The machine runs, but its packets are dropped: all of them, or those toward one other zone."""
+    SILENCE_POD = "silence-pod"
+    """The packets of one pod of the machine are dropped."""
     FREEZE = "freeze"
     """The machine's processes stand still; its kernel goes on."""
     STOP_API = "stop-api"
@@ -33,11 +35,13 @@ class Fault:
         kind: What is wrong.
         node: Of which node; None for the API server.
         toward: For a silence in one direction: the node that hears nothing any more.
+        pod: For a pod's silence: its address.
     """
 
     kind: Kind
     node: Node | None = None
     toward: Node | None = None
+    pod: str | None = None
 
     @property
     def machine(self) -> Machine:
@@ -47,13 +51,13 @@ class Fault:
     @property
     def words(self) -> list[str]:
         """The fault as a person would say it, and as `parse` takes it."""
-        words = [str(self.kind), *([self.node.zone] if self.node else [])]
+        words = [str(self.kind), *([self.node.zone] if self.node else []), *([self.pod] if self.pod else [])]
         return [*words, TOWARD, self.toward.zone] if self.toward else words
 
     @property
     def slug(self) -> str:
         """The fault as a part of a file's name, without a dot."""
-        return "-".join(self.words)
+        return "-".join(self.words).replace(".", "-")
 
     def __str__(self) -> str:
         return " ".join(self.words)
@@ -71,6 +75,8 @@ def parse(words: Sequence[str]) -> Fault:
             return Fault(Kind.STOP_API)
         case [Kind.SILENCE, zone, "toward", other]:
             return Fault(Kind.SILENCE, node_in(zone), node_in(other))
+        case [Kind.SILENCE_POD, zone, address]:
+            return Fault(Kind.SILENCE_POD, node_in(zone), pod=address)
         case [Kind.POWER_OFF | Kind.SILENCE | Kind.FREEZE as kind, zone]:
             return Fault(Kind(kind), node_in(zone))
         case _:

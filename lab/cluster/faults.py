@@ -125,6 +125,6 @@ def _wait(state: State, waiting: Sequence[Node], since: dt.datetime) -> None:
         return
     kubectl = Kubectl(toolchain.ensure(CLUSTER_TOOLS)["kubectl"], state.kubeconfig)
     kubectl.wait_for_api()
-    # One that is deaf in one direction only keeps its lease.
-    held = {fault.node for fault in wrong if fault.toward is None}
+    # One that is deaf in one direction only keeps its lease, and a pod's silence is not its node's.
+    held = {fault.node for fault in wrong if fault.toward is None and fault.pod is None}
     nodes.wait_ready(kubectl, [node for node in waiting if node not in held], since)

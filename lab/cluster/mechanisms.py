@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lab import toolchain
-from lab.cluster import api_server, freeze, machine, network, nodes, silence, witness
+from lab.cluster import api_server, freeze, machine, network, nodes, pod_silence, silence, witness
 from lab.cluster.fault import Fault, Kind
 from lab.cluster.layout import CONTROL, NODES, Machine, Node
 from lab.cluster.lifecycle import CLUSTER_TOOLS
@@ -24,6 +24,7 @@ def active(state: State) -> list[Fault]:
         return []
     found = [Fault(Kind.STOP_API)] if api_server.is_stopped(state) else []
     found += [Fault(Kind.SILENCE, node, toward) for node, toward in silence.active()]
+    found += [Fault(Kind.SILENCE_POD, node, pod=address) for node, address in pod_silence.active()]
     for node in NODES:
         folder = state.folder(node)
         if not machine.is_running(folder):
@@ -111,6 +112,41 @@ def _speak(_state: State, fault: Fault) -> None:
     network.route_host()
 
 
+def _pod(fault: Fault) -> tuple[Node, str]:
+    if fault.pod is None:
+        raise LabError(f"fault: {fault.kind} needs a pod's address")
+    return _node(fault), fault.pod
+
+
+def _check_pod(state: State, fault: Fault) -> None:
+    node, address = _pod(fault)
+    _check_works(state, Fault(Kind.SILENCE, node))
+    if fault in active(state):
+        return
+    try:
+        # Nobody listens there, and it is the pod's own kernel that says so.
+        witness.expect_pod(_witnesses(state, [node]), address, Answer.REFUSES, BEFORE_SECONDS)
+    except LabError as error:
+        raise LabError(f"--pod: {address} is no pod that works: {error}") from None
+
+
+def _silence_pod(_state: State, fault: Fault) -> None:
+    pod_silence.add(_pod(fault))
+
+
+def _prove_pod_silence(state: State, fault: Fault) -> str:
+    node, address = _pod(fault)
+    proof = witness.expect_pod(_witnesses(state, [node]), address, Answer.SILENT)
+    count = pod_silence.dropped((node, address))
+    if count == 0:
+        raise LabError(f"{fault}: its rules dropped nothing")
+    return f"{proof}; {count} packets dropped"
+
+
+def _pod_speaks(_state: State, fault: Fault) -> None:
+    pod_silence.remove([_pod(fault)])
+
+
 def _freeze(state: State, fault: Fault) -> None:
     freeze.freeze(state.folder(_node(fault)))
 
@@ -162,6 +198,7 @@ class Mechanism:
 MECHANISMS = {
     Kind.POWER_OFF: Mechanism(_nothing, _power_off, _prove_silent, _switch_on),
     Kind.SILENCE: Mechanism(_check_works, _silence, _prove_silence, _speak),
+    Kind.SILENCE_POD: Mechanism(_check_pod, _silence_pod, _prove_pod_silence, _pod_speaks),
     Kind.FREEZE: Mechanism(_check_works, _freeze, _prove_frozen, _thaw),
     Kind.STOP_API: Mechanism(_check_api, _stop_api, _prove_api_stopped, _start_api),
 }

@@ -18,6 +18,8 @@ from lab.cluster.machine import PYTHON
 from lab.errors import LabError
 
 KUBELET_PORT = 10250
+UNUSED_PORT = 1
+"""On which no pod listens: its kernel refuses, and a refusal has come all the way and back."""
 SECONDS = 1.0
 """How long a witness waits for the connection, and then for the answer. A kernel that is there answers a
 connection attempt in microseconds, however busy its processes are."""
@@ -63,16 +65,20 @@ def ask(witness: Machine, about: Machine, seconds: float = SECONDS) -> Answer:
     Raises:
         LabError: The witness could not even ask, so it proves nothing.
     """
+    return _ask(witness, about.name, about.address, port(about), seconds)
+
+
+def _ask(witness: Machine, name: str, address: str, number: int, seconds: float) -> Answer:
     done = subprocess.run(
         ["nsenter", f"--net=/run/netns/{witness.netns}", PYTHON, "-I", "-c", ASK,
-         about.address, str(port(about)), str(seconds)],
+         address, str(number), str(seconds)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     try:
         return Answer(done.stdout.strip())
     except ValueError:
         problem = done.stdout.strip() or done.stderr.strip()
-        raise LabError(f"{witness.name} could not ask {about.name}: {problem}") from None
+        raise LabError(f"{witness.name} could not ask {name}: {problem}") from None
 
 
 def expect(witnesses: Sequence[Machine], about: Machine, wanted: Answer, seconds: float = SECONDS) -> str:
@@ -81,15 +87,31 @@ def expect(witnesses: Sequence[Machine], about: Machine, wanted: Answer, seconds
     Raises:
         LabError: One was told something else.
     """
+    return _expect(witnesses, about.name, about.address, port(about), wanted, seconds)
+
+
+def expect_pod(witnesses: Sequence[Machine], address: str, wanted: Answer, seconds: float = SECONDS) -> str:
+    """Have every witness ask a pod for a port that it does not listen on; return in one line what they were told.
+
+    Raises:
+        LabError: One was told something else, or could not ask.
+    """
+    return _expect(witnesses, address, address, UNUSED_PORT, wanted, seconds)
+
+
+def _expect(
+    witnesses: Sequence[Machine], name: str, address: str, number: int, wanted: Answer, seconds: float
+) -> str:
     with ThreadPoolExecutor(max(1, len(witnesses))) as pool:
-        told = list(pool.map(partial(ask, about=about, seconds=seconds), witnesses))
+        ask_all = partial(_ask, name=name, address=address, number=number, seconds=seconds)
+        told = list(pool.map(ask_all, witnesses))
     for witness, answer in zip(witnesses, told, strict=True):
         if answer != wanted:
             raise LabError(
-                f"{about.name}: asked by {witness.name} it {_verb(answer)}, where it should be that it {_verb(wanted)}"
+                f"{name}: asked by {witness.name} it {_verb(answer)}, where it should be that it {_verb(wanted)}"
             )
     names = " and ".join(witness.name for witness in witnesses)
-    return f"{about.name}:{port(about)} {_verb(wanted)} for {names}"
+    return f"{name}:{number} {_verb(wanted)} for {names}"
 
 
 def _verb(answer: Answer) -> str:

@@ -15,6 +15,7 @@ from load_tests.faults.journal import Journal
 from load_tests.faults.node_frozen import NodeFrozen
 from load_tests.faults.one_way_partition import OneWayPartition
 from load_tests.faults.pod_killed import How, PodKilled
+from load_tests.faults.pod_silent import PodSilent
 from load_tests.faults.rolling_restart import RollingRestart
 from load_tests.faults.target import Target
 from load_tests.faults.zone_powered_off import ZonePoweredOff
@@ -62,6 +63,9 @@ def _rolling_restart(target: Target, journal: Journal, given: Parameters) -> Fau
 
 KINDS: Mapping[str, Kind] = {
     PodKilled.name: Kind(_pod_killed, ("component",), ("how", "zone")),
+    PodSilent.name: Kind(
+        lambda t, j, given: PodSilent(t, j, component=given["component"], zone=given.get("zone")), ("component",), ("zone",)
+    ),
     ZonePoweredOff.name: Kind(lambda t, j, given: ZonePoweredOff(t, j, zone=given["zone"]), ("zone",)),
     ZoneSilent.name: Kind(lambda t, j, given: ZoneSilent(t, j, zone=given["zone"]), ("zone",)),
     OneWayPartition.name: Kind(

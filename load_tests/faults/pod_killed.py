@@ -18,7 +18,7 @@ from pathlib import Path
 from load_tests.errors import LoadTestError
 from load_tests.faults.fault import Effect, Fault, until
 from load_tests.faults.journal import Journal, Undo
-from load_tests.faults.target import ZONE_LABEL, Object, Target
+from load_tests.faults.target import Object, Target, ready_pods
 
 GONE_SECONDS = 30.0
 PAUSE = "pause"
@@ -64,16 +64,7 @@ class PodKilled(Fault):
         return f"pod of {self.component} killed ({self.how})" + (f" in {self.zone}" if self.zone else "")
 
     def _prepare(self) -> Undo:
-        nodes = None if self.zone is None else self._target.nodes(self.zone)
-        found = [
-            pod for pod in self._target.pods(self.component) if nodes is None or pod["spec"]["nodeName"] in nodes
-        ]  # fmt: skip
-        if not found:
-            where = f" in {ZONE_LABEL}={self.zone}" if self.zone else ""
-            raise LoadTestError(
-                f"component {self.component}: it has no Ready pod{where} that could be killed"
-            )
-        self._pod = found[0]
+        self._pod = ready_pods(self._target, self.component, self.zone, "be killed")[0]
         return []
 
     async def _inject(self) -> Effect:

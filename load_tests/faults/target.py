@@ -128,6 +128,26 @@ class Target:
         return {DATABASE_PRIMARY: f"{selector},cnpg.io/instanceRole=primary"} if selector else {}
 
 
+def ready_pods(target: Target, component: str, zone: str | None, to: str) -> list[Object]:
+    """Return a component's pods that are Ready, of one zone or of all, by name; at least one.
+
+    Args:
+        target: Where.
+        component: Whose pods.
+        zone: Where they run; None: anywhere.
+        to: What is to happen to one of them, for the message.
+
+    Raises:
+        LoadTestError: There is none.
+    """
+    nodes = None if zone is None else target.nodes(zone)
+    found = [pod for pod in target.pods(component) if nodes is None or pod["spec"]["nodeName"] in nodes]
+    if not found:
+        where = f" in {ZONE_LABEL}={zone}" if zone else ""
+        raise LoadTestError(f"component {component}: it has no Ready pod{where} that could {to}")
+    return found
+
+
 def is_ready(pod: Object) -> bool:
     """Tell whether a pod is Ready and nobody has asked for its end."""
     ready = [c["status"] for c in pod["status"].get("conditions", []) if c["type"] == "Ready"]

@@ -20,7 +20,7 @@ def pod(name: str, node: str, labels: dict, *, ready: str = "True") -> dict:
     return {
         "metadata": {"name": name, "namespace": "temporal", "uid": f"uid-{name}", "labels": labels},
         "spec": {"nodeName": node},
-        "status": {"conditions": [{"type": "Ready", "status": ready}]},
+        "status": {"conditions": [{"type": "Ready", "status": ready}], "podIP": f"10.244.0.{name[-1]}"},
     }
 
 
@@ -84,6 +84,13 @@ ON_LAB = [
     ("zone-silent", {"zone": "zone-c"}, "silence zone-c", "zone-c"),
     ("one-way-partition", {"zone": "zone-c", "toward": "zone-a"}, "silence zone-c --toward zone-a", "zone-c"),
     ("node-frozen", {"zone": "zone-c"}, "freeze zone-c", "zone-c"),
+    ("pod-silent", {"component": "temporal-frontend"}, "silence zone-b --pod 10.244.0.2", "zone-b"),
+    (
+        "pod-silent",
+        {"component": "temporal-frontend", "zone": "zone-c"},
+        "silence zone-c --pod 10.244.0.3",
+        "zone-c",
+    ),
     ("api-stopped", {}, "stop api", "api"),
 ]
 
