@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-_PACKAGES = ("infra", "worker")
+_PACKAGES = ("infra", "worker", "zone_watcher")
 """The program and what it deploys. The lab is left out: it hosts the system and is no part of it."""
 _NO_PART = frozenset({"__pycache__", "bench"})
 """Benchmarks are not deployed."""
@@ -13,7 +13,7 @@ _REQUIREMENTS = Path("requirements/worker.txt")
 
 
 def sources(root: Path, stack: str) -> list[Path]:
-    """Return the files that define a stack, sorted: infra/, worker/, its settings and the workers' libraries."""
+    """Return the files that define a stack, sorted: the packages, its settings and the workers' libraries."""
     found = [
         path
         for package in _PACKAGES
