@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -120,6 +121,9 @@ def _pod(fault: Fault) -> tuple[Node, str]:
 
 def _check_pod(state: State, fault: Fault) -> None:
     node, address = _pod(fault)
+    # Its node drops the packets, and a pod of the host's network has the node's own address.
+    if ipaddress.ip_address(address) not in ipaddress.ip_network(node.pod_network):
+        raise LabError(f"--pod: {address} is no address of {node.zone}'s pods, which are in {node.pod_network}")
     _check_works(state, Fault(Kind.SILENCE, node))
     if fault in active(state):
         return

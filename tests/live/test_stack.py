@@ -71,7 +71,7 @@ def test_the_local_stack_has_the_replicas_that_survive_a_zone(outputs):
     assert replicas == {
         "temporal-frontend": 3, "temporal-history": 3, "temporal-matching": 3, "temporal-worker": 2,
         "temporal-balancer": 3, "temporal-ui": 2, "worker-shared": 3, "worker-afijo": 3, "codec-server": 2,
-        "postgres": 3, "postgres-pooler": 2,
+        "postgres": 3, "postgres-pooler": 3, "zone-watcher": 3,
     }  # fmt: skip
 
 
