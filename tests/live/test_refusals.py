@@ -80,7 +80,7 @@ ZONES_LINE = (
 )
 SHARDS = changed("temporal", history_shards=32)
 SHARDS_LINE = (
-    "temporal.history_shards: 32 cannot replace 16: the number is fixed for the life of a cluster; to change it, "
+    "temporal.history_shards: 64 cannot replace 32: the number is fixed for the life of a cluster; to change it, "
     "replicate to a new cluster"
 )
 KEY = changed("temporal", dynamic_config={"frontend.rpsx": 3})
