@@ -78,7 +78,7 @@ ZONES_LINE = (
     "cluster.zones: zone-x has no node in cluster routerfleet-lab; its zones are zone-a, zone-b, zone-c "
     "(node label topology.kubernetes.io/zone)"
 )
-SHARDS = changed("temporal", history_shards=32)
+SHARDS = changed("temporal", history_shards=64)
 SHARDS_LINE = (
     "temporal.history_shards: 64 cannot replace 32: the number is fixed for the life of a cluster; to change it, "
     "replicate to a new cluster"
