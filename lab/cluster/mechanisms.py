@@ -123,7 +123,9 @@ def _check_pod(state: State, fault: Fault) -> None:
     node, address = _pod(fault)
     # Its node drops the packets, and a pod of the host's network has the node's own address.
     if ipaddress.ip_address(address) not in ipaddress.ip_network(node.pod_network):
-        raise LabError(f"--pod: {address} is no address of {node.zone}'s pods, which are in {node.pod_network}")
+        raise LabError(
+            f"--pod: {address} is no address of {node.zone}'s pods, which are in {node.pod_network}"
+        )
     _check_works(state, Fault(Kind.SILENCE, node))
     if fault in active(state):
         return
