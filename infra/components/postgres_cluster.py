@@ -215,8 +215,9 @@ def _pooler_parameters(settings: Pooler) -> dict[str, str]:
     return {
         "default_pool_size": str(settings.pool_size),
         "max_client_conn": str(settings.max_client_connections),
-        # The default of 15 s would be added to every failover.
-        "server_login_retry": "1",
+        # The default of 15 s would be added to every failover (seconds).
+        # Nor may it be long: clients are rejected at once for as long, and history servers that meet that pause for seconds.
+        "server_login_retry": "0.2",
         "server_connect_timeout": "3",
         # A primary that went silent holds its connections no longer than this (milliseconds).
         "tcp_user_timeout": "5000",

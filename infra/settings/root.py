@@ -13,7 +13,7 @@ from infra.settings.cluster import Cluster, Drills, Operators, Protection
 from infra.settings.encryption import CodecServer, PayloadKeys
 from infra.settings.images import Images
 from infra.settings.persistence import Persistence
-from infra.settings.temporal import LoadBalancer, Temporal, Ui
+from infra.settings.temporal import SHARDS_PER_SERVER_MIN, LoadBalancer, Temporal, Ui
 from infra.settings.workers import Workers
 from worker.tenancy import Namespace, TenancyError, Tenant, TenantsFile, deployment_workflow_id
 
@@ -83,6 +83,24 @@ class Settings(Model):
             raise PydanticCustomError(
                 "routerfleet_names", "{message}", {"message": f"{key}{message}"}
             ) from error
+        return self
+
+    @model_validator(mode="after")
+    def _history_servers_have_shards(self) -> Self:
+        replicas = self.temporal.history.replicas
+        least = SHARDS_PER_SERVER_MIN * replicas
+        if self.temporal.history_shards < least:
+            raise PydanticCustomError(
+                "routerfleet_shards",
+                "temporal.history_shards: {shards} must be {least} or more, {each} for each of the {replicas} "
+                "history.replicas: a server without a shard is never Ready",
+                {
+                    "shards": self.temporal.history_shards,
+                    "least": least,
+                    "each": SHARDS_PER_SERVER_MIN,
+                    "replicas": replicas,
+                },
+            )
         return self
 
     @model_validator(mode="after")

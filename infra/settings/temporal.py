@@ -56,6 +56,11 @@ class Namespace(Model):
     """Days a closed workflow stays readable. 1..365; default 7, enough to look into last week's deployment."""
 
 
+SHARDS_PER_SERVER_MIN = 10
+"""History shards for each history server. A server to which the hash ring gives none is never Ready (measured: it stays
+NOT_SERVING), and of r servers one has none of n shards by chance with r * (1 - 1/r)^n, about r * e^(-n/r)."""
+
+
 class Temporal(Model):
     """The Temporal cluster."""
 

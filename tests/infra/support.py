@@ -16,7 +16,7 @@ from tests.infra.recorder import Recording, record
 TREE: dict[str, Any] = {
     "cluster": {"context": "test", "zones": ["a", "b", "c"]},
     "temporal": {
-        "history_shards": 4,
+        "history_shards": 32,
         "namespaces": [{"name": "production"}],
         "shared_namespace": "production",
     },

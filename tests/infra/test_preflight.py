@@ -30,7 +30,7 @@ def test_a_suitable_cluster_is_not_refused() -> None:
 
 
 def test_a_cluster_with_the_same_shards_is_not_refused() -> None:
-    assert judge(settings(), dataclasses.replace(FACTS, history_shards=4)) == []
+    assert judge(settings(), dataclasses.replace(FACTS, history_shards=32)) == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_cluster_with_the_same_shards_is_not_refused() -> None:
             cluster(),
             dataclasses.replace(FACTS, history_shards=512),
             (
-                "temporal.history_shards: 4 cannot replace 512: the number is fixed for the life of a cluster; "
+                "temporal.history_shards: 32 cannot replace 512: the number is fixed for the life of a cluster; "
                 "to change it, replicate to a new cluster"
             ),
         ),

@@ -135,6 +135,13 @@ REFUSALS: list[tuple[Change, str]] = [
         "temporal.history_shards: 0 is wrong: input should be greater than or equal to 1",
     ),
     (
+        set_to("temporal.history_shards", 29),
+        (
+            "temporal.history_shards: 29 must be 30 or more, 10 for each of the 3 history.replicas: "
+            "a server without a shard is never Ready"
+        ),
+    ),
+    (
         set_to("persistence.kind", "cassandra"),
         "persistence.kind: 'cassandra' is wrong: input should be 'postgres' or 'external'",
     ),
@@ -262,7 +269,7 @@ def test_an_image_record_keeps_the_defaults_that_a_stack_does_not_override() -> 
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        settings().temporal.history_shards = 8  # type: ignore[misc]
+        settings().temporal.history_shards = 64  # type: ignore[misc]
 
 
 def test_external_stores_need_no_postgres() -> None:
