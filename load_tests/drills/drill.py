@@ -31,7 +31,7 @@ class Phases:
     """How long what lasts, in seconds. Operations are sent during all of it, at times fixed beforehand."""
 
     steady_seconds: float = 60.0
-    """Before the fault, at least 5; its first part warms up (`crew.STEADY_FROM` of the whole). Default 60: some
+    """Before the fault, at least 5; its first part warms up (`crew.warm_up_seconds`). Default 60: some
     hundred operations to hold those after the fault against."""
     fault_seconds: float = 20.0
     """From the injection until it is healed, above 0; one that ends by itself (rolling restart) may end sooner or

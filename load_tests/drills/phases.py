@@ -16,7 +16,7 @@ from load_tests.drills.site import Site
 from load_tests.drills.steady import disturbances
 from load_tests.errors import LoadTestError
 from load_tests.faults.fault import Effect, Fault
-from load_tests.generator.crew import STEADY_FROM
+from load_tests.generator.crew import warm_up_seconds
 from load_tests.runs.execution import LoadRun
 
 READY_SECONDS = 300.0
@@ -96,7 +96,7 @@ class Phases:
             raise ValueError("the fault was never in effect")
         return Moments(
             begin=timeline.begin,
-            steady_from=timeline.begin + STEADY_FROM * settings.seconds,
+            steady_from=timeline.begin + warm_up_seconds(settings.seconds),
             injected=timeline.injected,
             in_effect=timeline.effect.at,
             healed=timeline.healed,
@@ -104,7 +104,7 @@ class Phases:
         )
 
     def _disturbances(self) -> list[str]:
-        warm = self._timeline.begin + STEADY_FROM * self._run.settings.seconds
+        warm = self._timeline.begin + warm_up_seconds(self._run.settings.seconds)
         return disturbances(self._follower.operations(), self._run.idleness, warm, self._run.clock.now())
 
     async def _outlast(self, fault: Fault, until: float) -> None:

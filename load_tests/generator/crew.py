@@ -26,8 +26,19 @@ _LEAD_SECONDS = 0.5
 _LINE_BYTES_MAX = 16 * 1024 * 1024
 """Of what a process says: its histograms are some 100 kB."""
 _LEAVE_SECONDS = 10.0
-STEADY_FROM = 0.1
-"""Which part of a run is warming up and left out of the steady state: caches, connections, first workflows."""
+_WARM_UP_SHARE = 0.1
+_WARM_UP_SECONDS_MAX = 20.0
+
+
+def warm_up_seconds(seconds: float) -> float:
+    """Return what of a run is left out of its steady state: caches, connections, first workflows.
+
+    A tenth of it, at most 20 s: what a run of ten minutes has to warm up is no more than what one of three has.
+
+    Args:
+        seconds: How long operations are sent.
+    """
+    return min(_WARM_UP_SHARE * seconds, _WARM_UP_SECONDS_MAX)
 
 
 @dataclass
@@ -142,7 +153,7 @@ class Crew:
                 Default: the run's whole length.
         """
         seconds = self._assignments[0].seconds
-        steady = (self.begin + seconds * STEADY_FROM, self.begin + (steady_until or seconds))
+        steady = (self.begin + warm_up_seconds(seconds), self.begin + (steady_until or seconds))
         schedule = Latencies()
         problems: list[str] = []
         for member in self._members:
